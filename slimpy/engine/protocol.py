@@ -1,0 +1,101 @@
+"""What slimpy needs of a place where containers run. One contract; every engine passes the same tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from probes.model import Activity, Target
+from slimpy.model import Image, ImagePath
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """How to start a container.
+
+    ``traced`` wraps the entrypoint with the tracer. ``ports`` are TCP ports published on loopback.
+    ``entrypoint`` and ``command`` of None mean the image's own. ``environment`` is added to the image's.
+    ``seccomp`` is a profile in Docker's JSON form; ``user`` overrides USER. ``files`` are put in before the start.
+    """
+
+    traced: bool
+    ports: tuple[int, ...] = ()
+    entrypoint: tuple[str, ...] | None = None
+    command: tuple[str, ...] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    user: str | None = None
+    seccomp: str | None = None
+    no_new_privileges: bool = False
+    stdin: bytes | None = None
+    files: tuple[tuple[str, bytes], ...] = ()
+
+
+class Container(Target, Protocol):
+    """A created container of ours: a probe's target, and what the pipeline needs besides."""
+
+    def start(self) -> None:
+        """Let the entrypoint run."""
+
+    def wait(self, timeout: float) -> int | None:
+        """Wait until it ends; its exit code, or None when ``timeout`` seconds have passed."""
+
+    def stop(self, timeout: float) -> int | None:
+        """Send the image's STOPSIGNAL, wait up to ``timeout`` seconds, then kill. The exit code."""
+
+    def output(self) -> tuple[bytes, bytes]:
+        """What it wrote to stdout and stderr so far (each cut at a bound)."""
+
+    def read_file(self, path: str) -> bytes | None:
+        """A small file of the running or ended container, None if it is not there."""
+
+    def changes(self) -> tuple[str, ...]:
+        """Paths that the engine says were added, changed or deleted since the start."""
+
+    def identities(self) -> tuple[tuple[int, int], ...]:
+        """(uid, gid) of the processes now alive, PID 1 first; empty where this cannot be told."""
+
+    def activity(self) -> Activity:
+        """What the tracer saw (after the end); an empty, complete Activity where it was not traced."""
+
+
+class Workspace(Protocol):
+    """One image under work: a pristine, never started container of it that serves listing and contents."""
+
+    image: Image
+
+    def listing(self) -> Iterator[bytes]:
+        """The raw listing of every path (format: ``slimpy.image.listing``), in chunks."""
+
+    def archive(self, paths: Sequence[ImagePath]) -> Iterator[bytes]:
+        """A tar stream (PAX, xattrs, numeric owners, no recursion) of exactly these paths, in chunks."""
+
+    def run(self, spec: RunSpec, image: Image | None = None) -> AbstractContextManager[Container]:
+        """A created, not yet started container of the image (or of another, the slim one); removed at the end."""
+
+
+class Engine(Protocol):
+    """A place where containers run."""
+
+    name: str
+
+    def inspect(self, reference: str, *, pull: bool = True) -> Image:
+        """The image behind a name, tag, digest or ID; pulled if missing and ``pull``.
+
+        Raises:
+            ImageNotFoundError, PlatformError, EngineUnavailableError
+        """
+
+    def workspace(self, image: Image) -> AbstractContextManager[Workspace]:
+        """Prepare tracing and reading of an image; everything made for it is removed at the end."""
+
+    def load(self, archive: Path, tag: str) -> Image:
+        """Load a docker-archive; it is tagged ``tag``."""
+
+    def tag(self, image: Image, tag: str) -> None:
+        """Give an image one more name."""
+
+    def remove_tag(self, tag: str) -> None:
+        """Take a name away again; the image goes with its last name. No error if it is not there."""
