@@ -182,7 +182,12 @@ class Target(Protocol):
         self, argv: Sequence[str], *, stdin: bytes = b"", user: str = "", environment: Mapping[str, str] | None = None,
         timeout: float = 60.0, during: str = ""
     ) -> CommandAnswer:
-        """Run a command in the app's container (traced where the app is), bounded by ``timeout`` seconds."""
+        """Run a command in the app's container (traced where the app is), bounded by ``timeout`` seconds.
+
+        Raises:
+            TimeoutError: it did not end in time.
+            ConnectionError: the app's container is not running.
+        """
 
     def log_tail(self, lines: int = 20) -> tuple[str, ...]:
         """The last lines that the app printed."""

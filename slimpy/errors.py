@@ -63,6 +63,10 @@ class AppExitedError(SlimError):
     meaning = "the app in the original image ended too early"
 
 
+class ContainerStartError(AppExitedError):
+    """The engine could not even start the container: entrypoint missing, profile refused, runtime error."""
+
+
 class AppNotReadyError(SlimError):
     """The app never listened, or never answered, within the deadline."""
 

@@ -1,0 +1,305 @@
+"""One container of ours at a Docker Engine: a probe's target, traced or not."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import posixpath
+import socket
+import tarfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import requests
+from docker.errors import APIError, DockerException, NotFound
+
+from probes.files import strace
+from probes.files.recorder import Recorder, merge
+from probes.model import Activity, CommandAnswer, Listener, lines_of
+from slimpy.engine import toolbox
+from slimpy.engine.docker_errors import translated
+from slimpy.engine.docker_streams import STDERR, STDOUT, Exec
+from slimpy.engine.protocol import RunSpec
+from slimpy.errors import ContainerStartError, EngineLostError
+from slimpy.model import Image
+
+if TYPE_CHECKING:
+    from slimpy.engine.docker_workspace import DockerWorkspace
+
+OUTPUT_LIMIT = 8 << 20
+"""Bytes of a command's output that are kept, per stream."""
+FILE_LIMIT = 64 << 20
+"""Bytes of an output file that are read back."""
+_TAIL_SECONDS = 10.0
+_ARCH = {"amd64": "x86_64", "386": "i386", "arm64": "aarch64"}
+
+
+class DockerContainer:
+    """See Container."""
+
+    def __init__(
+        self, client: Any, container: str, image: Image, spec: RunSpec, workspace: DockerWorkspace,
+        pipe: tuple[str, Exec] | None,
+    ) -> None:  # fmt: skip
+        self.id = container
+        self._client = client
+        self._image = image
+        self._spec = spec
+        self._workspace = workspace
+        self._streams: list[_TraceStream] = []
+        self._input: Any = None
+        if pipe:
+            self._streams.append(_TraceStream(pipe[1], self._recorder()))
+
+    def _recorder(self) -> Recorder:
+        return Recorder(cwd=self._image.workdir, arch=_ARCH.get(self._image.architecture, self._image.architecture))
+
+    def start(self) -> None:
+        """See Container.start."""
+        api = self._client.api
+        if self._spec.files:
+            with translated("putting files into a container"):
+                api.put_archive(self.id, "/", _files_archive(self._spec.files))
+        if self._spec.stdin is not None:
+            self._input = api.attach_socket(self.id, params={"stdin": 1, "stream": 1})
+        try:
+            with translated("starting a container"):
+                api.start(self.id)
+        except APIError as error:
+            raise self._start_error(error) from error
+        except EngineLostError as error:
+            if isinstance(error.__cause__, APIError):
+                raise self._start_error(error.__cause__) from error
+            raise
+        if self._input is not None:
+            threading.Thread(target=self._send_input, daemon=True).start()
+
+    def _start_error(self, error: APIError) -> ContainerStartError:
+        reason = " ".join(str(error.explanation or error).split())[:500]
+        message = f"The engine could not start the container: {reason}."
+        return ContainerStartError(message)
+
+    def _send_input(self) -> None:
+        stream = getattr(self._input, "_sock", self._input)
+        with contextlib.suppress(OSError):
+            stream.sendall(self._spec.stdin)
+        with contextlib.suppress(OSError):
+            stream.shutdown(socket.SHUT_WR)
+
+    def _inspect(self) -> Any:
+        try:
+            with translated("looking at a container"):
+                return self._client.api.inspect_container(self.id)
+        except NotFound as error:
+            message = "A container of ours vanished from the engine."
+            raise EngineLostError(message, hint="Was the engine cleaned up meanwhile? Run the command again.") from error
+
+    def address(self, port: int) -> tuple[str, int] | None:
+        """See Target.address."""
+        bindings = (self._inspect()["NetworkSettings"].get("Ports") or {}).get(f"{port}/tcp") or ()
+        for binding in bindings:
+            return "127.0.0.1", int(binding["HostPort"])
+        return None
+
+    def listeners(self) -> frozenset[Listener] | None:
+        """See Target.listeners: known from the trace as it grows."""
+        if not self._streams:
+            return None
+        return self._streams[0].recorder.listeners()
+
+    def exit_code(self) -> int | None:
+        """See Target.exit_code."""
+        state = self._inspect()["State"]
+        if state.get("Running") or state.get("Status") == "created":
+            return None
+        return int(state.get("ExitCode") or 0)
+
+    def wait(self, timeout: float) -> int | None:
+        """See Container.wait."""
+        with contextlib.suppress(requests.RequestException, NotFound):
+            self._client.api.wait(self.id, timeout=max(timeout, 0.1))
+        return self.exit_code()
+
+    def execute(
+        self, argv: Sequence[str], *, stdin: bytes = b"", user: str = "",
+        environment: Mapping[str, str] | None = None, timeout: float = 60.0, during: str = "",
+    ) -> CommandAnswer:  # fmt: skip
+        """See Target.execute: in a traced container the command runs under a tracer of its own."""
+        command = tuple(argv)
+        if self._streams:
+            path, reader = self._workspace.open_pipe()
+            stream = _TraceStream(reader, self._recorder(), during)
+            self._streams.append(stream)
+            command = tuple(strace.command(toolbox.strace(), path, command))
+        with Exec(self._client, self.id, command, user=user, environment=environment, stdin=bool(stdin)) as process:
+            if stdin:
+                threading.Thread(target=process.send, args=(stdin,), daemon=True).start()
+            output = {STDOUT: bytearray(), STDERR: bytearray()}
+            for number, data in process.frames(timeout):
+                kept = output.setdefault(number, bytearray())
+                kept += data[: OUTPUT_LIMIT - len(kept)]
+            code = process.exit_code()
+        return CommandAnswer(code, bytes(output[STDOUT]), bytes(output[STDERR]))
+
+    def log_tail(self, lines: int = 20) -> tuple[str, ...]:
+        """See Target.log_tail."""
+        try:
+            with translated("reading the app's log"):
+                data = self._client.api.logs(self.id, stdout=True, stderr=True, tail=lines)
+        except (APIError, EngineLostError):
+            return ()
+        return tuple(lines_of(data))[-lines:]
+
+    def mark(self, during: str) -> None:
+        """See Target.mark."""
+        if self._streams:
+            self._streams[0].recorder.mark(during)
+
+    def stop(self, timeout: float) -> int | None:
+        """See Container.stop."""
+        try:
+            with translated("stopping the app"):
+                self._client.api.stop(self.id, timeout=max(1, round(timeout)))
+        except APIError as error:
+            message = f"The engine could not stop the app: {error.explanation}."
+            raise EngineLostError(message) from error
+        return self.exit_code()
+
+    def output(self) -> tuple[bytes, bytes]:
+        """See Container.output."""
+        with translated("reading a container's output"):
+            logs = self._client.api.logs
+            parts = [
+                _bounded(logs(self.id, stdout=out, stderr=not out, stream=True, follow=False)) for out in (True, False)
+            ]
+        return parts[0], parts[1]
+
+    def read_file(self, path: str) -> bytes | None:
+        """See Container.read_file."""
+        try:
+            with translated(f"reading {path}"):
+                chunks, _ = self._client.api.get_archive(self.id, path)
+                data = _bounded(chunks, FILE_LIMIT)
+        except (NotFound, APIError):
+            return None
+        except EngineLostError as error:
+            if isinstance(error.__cause__, NotFound):
+                return None
+            raise
+        with contextlib.suppress(tarfile.TarError), tarfile.open(fileobj=io.BytesIO(data)) as tar:
+            for member in tar:
+                if member.isfile() and (file := tar.extractfile(member)):
+                    return file.read()
+        return None
+
+    def changes(self) -> tuple[str, ...]:
+        """See Container.changes."""
+        with translated("asking what the run changed"):
+            found = self._client.api.diff(self.id) or ()
+        return tuple(item["Path"] for item in found if not item["Path"].startswith(toolbox.DIRECTORY))
+
+    def identities(self) -> tuple[tuple[int, int], ...]:
+        """See Container.identities: read from /proc with the toolbox, as root, so that any process can be seen."""
+        if not self._streams:
+            return ()
+        cat = toolbox.tool("cat")
+        argv = toolbox.tool(
+            "find", "/proc", "-maxdepth", "2", "-path", "/proc/[0-9]*/status", "-exec", *cat, "{}", "+"
+        )  # fmt: skip
+        try:
+            with Exec(self._client, self.id, argv, user="0") as process:
+                data = b"".join(data for number, data in process.frames(10.0) if number == STDOUT)
+        except (ConnectionError, TimeoutError):
+            return ()
+        return _identities(data.decode("utf-8", "replace"))
+
+    def activity(self) -> Activity:
+        """See Container.activity."""
+        deadline = time.monotonic() + _TAIL_SECONDS
+        return merge(stream.finish(max(0.0, deadline - time.monotonic())) for stream in self._streams)
+
+    def remove(self) -> None:
+        """Remove the container with its anonymous volumes."""
+        with contextlib.suppress(DockerException, requests.RequestException):
+            if self._input is not None:
+                self._input.close()
+                response = getattr(self._input, "_response", None)
+                if response is not None:
+                    response.close()
+        for _ in range(3):
+            try:
+                self._client.api.remove_container(self.id, force=True, v=True)
+            except NotFound:
+                return
+            except (DockerException, requests.RequestException):
+                continue
+            return
+
+
+class _TraceStream:
+    """A thread that feeds one tracer's pipe to a recorder."""
+
+    def __init__(self, reader: Exec, recorder: Recorder, during: str = "start-up") -> None:
+        self.recorder = recorder
+        recorder.mark(during)
+        self._reader = reader
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="trace", daemon=True)
+        self._thread.start()
+
+    def _follow(self) -> None:
+        with contextlib.suppress(OSError, ValueError, DockerException), self._reader as reader:
+            for number, data in reader.frames():
+                if number == STDOUT:
+                    self.recorder.feed(data)
+            self._ended.set()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the tracer closed its pipe."""
+        return self._ended.is_set()
+
+    def finish(self, timeout: float) -> Activity:
+        """What was recorded; complete only if the pipe came to its end within ``timeout`` seconds."""
+        self._thread.join(timeout)
+        return self.recorder.finish(complete=self.ended)
+
+
+def _identities(text: str) -> tuple[tuple[int, int], ...]:
+    """(uid, gid) per process out of /proc/N/status texts; our own tools are left out."""
+    found: list[tuple[int, tuple[int, int]]] = []
+    name, pid, uid = "", 0, 0
+    for line in text.splitlines():
+        key, _, value = line.partition(":")
+        fields = value.split()
+        match key:
+            case "Name":
+                name = value.strip()
+            case "Pid":
+                pid = int(fields[0])
+            case "Uid":
+                uid = int(fields[1])
+            case "Gid" if name not in ("ld.so", "ld-trace.so"):
+                found.append((pid, (uid, int(fields[1]))))
+    return tuple(identity for _, identity in sorted(found))
+
+
+def _files_archive(files: Sequence[tuple[str, bytes]]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for path, data in files:
+            info = tarfile.TarInfo(posixpath.normpath(path).lstrip("/"))
+            info.size, info.mode, info.mtime = len(data), 0o644, int(time.time())
+            tar.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def _bounded(chunks: Any, limit: int = OUTPUT_LIMIT) -> bytes:
+    data = bytearray()
+    for chunk in chunks:
+        data += chunk[: limit - len(data)]
+        if len(data) >= limit:
+            break
+    return bytes(data)

@@ -1,0 +1,141 @@
+"""The few host tools that work inside any image: strace, tar, find, cat and sleep with their own loader and libraries.
+
+They are copied from this machine into a volume, and are run as ``LOADER --library-path DIR/lib DIR/bin/TOOL``. So
+the image needs no shell and no libc, and nothing of its own is used or changed. The loader is there twice: one
+copy carries the file capability ``cap_sys_ptrace``, so that strace can follow setuid programs of a non-root USER;
+the other copy runs where that capability is not granted (an exec would be refused).
+"""
+
+from __future__ import annotations
+
+import io
+import platform
+import stat
+import struct
+import tarfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from slimpy import proc
+from slimpy.errors import TraceError
+
+DIRECTORY = "/.slimpy"
+TOOLS = ("strace", "tar", "find", "cat", "sleep")
+LOADER = f"{DIRECTORY}/ld.so"
+TRACING_LOADER = f"{DIRECTORY}/ld-trace.so"
+CLEARED = ("LD_PRELOAD", "LD_AUDIT")
+"""Variables that would make our own loader load the image's libraries into our tools."""
+
+_CAP_SYS_PTRACE = 19
+_VFS_CAP_REVISION_2_EFFECTIVE = 0x02000001
+_PACKAGES = {"strace": "strace", "tar": "tar", "find": "findutils", "cat": "coreutils", "sleep": "coreutils"}
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """The tools of this machine: host path of each file -> its path below ``DIRECTORY``."""
+
+    loader: Path
+    files: Mapping[Path, str]
+
+
+def tool(name: str, *arguments: str, tracing: bool = False) -> tuple[str, ...]:
+    """The command that runs a tool inside a container."""
+    loader = TRACING_LOADER if tracing else LOADER
+    return (loader, "--inhibit-cache", "--library-path", f"{DIRECTORY}/lib", f"{DIRECTORY}/bin/{name}", *arguments)
+
+
+def strace() -> tuple[str, ...]:
+    """The command that runs the tracer inside a container that was given SYS_PTRACE."""
+    return tool("strace", tracing=True)
+
+
+@cache
+def collect() -> Toolbox:
+    """Find the tools and all that they are linked to.
+
+    Raises:
+        TraceError: a tool is not installed here, or this is not Linux.
+    """
+    if platform.system() != "Linux":
+        message = f"slimpy copies its tracer from a Linux machine, and this is {platform.system()}."
+        raise TraceError(message, hint="Run slimpy on Linux, or in a Linux container with the engine's socket mounted.")
+    files: dict[Path, str] = {}
+    loader = None
+    for name in TOOLS:
+        path = proc.find(name)
+        if path is None:
+            message = f"The tool {name} is not installed here; slimpy puts it into the traced container."
+            raise TraceError(message, hint=f"Install it: apt-get install {_PACKAGES[name]}")
+        files[Path(path).resolve()] = f"bin/{name}"
+        loader = loader or _loader_of(Path(path).resolve())
+        for library in _libraries(loader, path):
+            files[library] = f"lib/{library.name}"
+    assert loader is not None
+    return Toolbox(loader, files)
+
+
+def _loader_of(program: Path) -> Path:
+    """PT_INTERP of a host program."""
+    from slimpy.elf import facts
+
+    with program.open("rb") as file:
+        found = facts.read(file)
+    if found is None or found.interpreter is None:
+        message = f"The tool {program} is not a dynamically linked program, which slimpy cannot copy."
+        raise TraceError(message, hint="Install the distribution's own package of it.")
+    return Path(found.interpreter)
+
+
+def _libraries(loader: Path, program: str) -> Iterable[Path]:
+    """What the host's loader loads for a program: lines ``name => path (address)``."""
+    for line in proc.run([str(loader), "--list", program]).splitlines():
+        name, arrow, rest = line.strip().partition(" => ")
+        path = rest.split(" (")[0]
+        if arrow and path.startswith("/") and Path(path) != loader:
+            yield Path(path).parent / Path(name).name
+
+
+@cache
+def archive() -> bytes:
+    """The toolbox as a tar archive, to be put at the root of a container."""
+    box = collect()
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name in ("", "/bin", "/lib", "/pipe", "/list"):
+            info = _member(name.lstrip("/") or ".", tarfile.DIRTYPE, 0o755)
+            tar.addfile(info)
+        for path, name in sorted(box.files.items(), key=lambda item: item[1]):
+            _add(tar, name, path.read_bytes())
+        loader = box.loader.read_bytes()
+        _add(tar, "ld.so", loader)
+        capability = struct.pack("<5I", _VFS_CAP_REVISION_2_EFFECTIVE, 1 << _CAP_SYS_PTRACE, 0, 0, 0)
+        _add(tar, "ld-trace.so", loader, {"SCHILY.xattr.security.capability": capability.decode("ascii")})
+    return buffer.getvalue()
+
+
+def small_archive(files: Mapping[str, bytes] | None = None, *, pipes: Sequence[str] = ()) -> bytes:
+    """Further small files (name -> contents) and FIFOs, as a tar archive for the same directory."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, data in (files or {}).items():
+            _add(tar, name, data)
+        for name in pipes:
+            tar.addfile(_member(name, tarfile.FIFOTYPE, 0o666))
+    return buffer.getvalue()
+
+
+def _member(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type = kind
+    info.mode = stat.S_IMODE(mode)
+    return info
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes, pax: Mapping[str, str] | None = None) -> None:
+    info = _member(name, tarfile.REGTYPE, 0o755)
+    info.size = len(data)
+    info.pax_headers = dict(pax or {})
+    tar.addfile(info, io.BytesIO(data))

@@ -1,0 +1,67 @@
+"""What is known of single system calls: invisible ones, ones with a fallback, everyday denials."""
+
+from __future__ import annotations
+
+
+def _names(*groups: str) -> frozenset[str]:
+    return frozenset(name for group in groups for name in group.split())
+
+
+ALWAYS = _names(
+    # Behind the vDSO (vdso(7)): real calls where the clock cannot be read from user space.
+    "clock_getres clock_gettime getcpu gettimeofday time",
+    # Made by the kernel's and the libc's own hand: signal frames, interrupted calls, the end.
+    "exit exit_group restart_syscall rt_sigreturn",
+    # abort(3), raise(3) and a crashing libc: a dying app must die of its own signal.
+    "getpid gettid rt_sigaction rt_sigprocmask tgkill",
+)
+"""Allowed though a trace may not show them."""
+
+ALWAYS_32BIT = _names("clock_getres_time64 clock_gettime64 sigreturn")
+"""Allowed besides `ALWAYS` where 32-bit processes were seen."""
+
+FALLBACK = _names(
+    "cachestat clone3 close_range copy_file_range epoll_pwait2 faccessat2 fchmodat2 futex_requeue",
+    "futex_wait futex_waitv futex_wake io_uring_enter io_uring_register io_uring_setup",
+    "landlock_add_rule landlock_create_ruleset landlock_restrict_self map_shadow_stack membarrier",
+    "memfd_secret mseal openat2 pidfd_open preadv2 process_madvise pwritev2 rseq",
+    "set_mempolicy_home_node statx",
+)
+"""Newer calls for which callers have another way, and take it only on ENOSYS.
+
+With EPERM they fail instead: containers/crun issue 671, opencontainers/runc issue 4984, moby/moby
+issue 42871.
+"""
+
+NEVER = _names("clone3")
+"""Never allowed: its flags lie in memory, where a filter cannot tell threads from namespaces."""
+
+EVERYDAY_DENIAL = _names(
+    "bind capset chmod chown chown32 connect execve execveat fchmod fchmodat fchown fchown32",
+    "fchownat fcntl fcntl64 fremovexattr fsetxattr ftruncate futimesat ioctl ioprio_set kill",
+    "lchown lchown32 link linkat lremovexattr lsetxattr mknod mknodat mlock mlock2 mlockall mremap",
+    "open openat prctl prlimit64 removexattr rename renameat renameat2 rmdir rt_sigqueueinfo",
+    "rt_tgsigqueueinfo sched_setaffinity sched_setattr sched_setparam sched_setscheduler sendmmsg",
+    "sendmsg sendto setfsgid setfsuid setgid setgid32 setgroups setgroups32 setpgid setpriority",
+    "setregid setregid32 setresgid setresgid32 setresuid setresuid32 setreuid setreuid32 setrlimit",
+    "setsid setsockopt setuid setuid32 setxattr shmctl symlink symlinkat tgkill tkill truncate",
+    "unlink unlinkat utime utimensat utimes socket write writev",
+)
+"""Calls that answer EPERM because of their arguments or the caller's rights (see their manual pages).
+
+Docker's default profile allows them without a capability, so an EPERM of theirs is no filter's.
+Refusing them for good would break what no probe reached: a kill of a child after a stranger's.
+"""
+
+ALLOWED_ARGUMENTS = {
+    # No CLONE_NEW* flag: a new user namespace opens most of the kernel to an unprivileged user.
+    "clone": (({"index": 0, "value": 0x7E020000, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"},),),
+    # PER_LINUX and PER_LINUX32, each with or without UNAME26; and the query.
+    "personality": tuple(
+        ({"index": 0, "value": value, "valueTwo": 0, "op": "SCMP_CMP_EQ"},)
+        for value in (0, 8, 0x20000, 0x20008, 0xFFFFFFFF)
+    ),
+    # Not AF_VSOCK (40), which is not bound to a network namespace.
+    "socket": (({"index": 0, "value": 40, "valueTwo": 0, "op": "SCMP_CMP_NE"},),),
+}
+"""Name -> alternatives of argument tests, one of which must hold: Docker's default profile's limits."""

@@ -1,0 +1,48 @@
+"""The only place that starts host programs: an argument list, a deadline, a clean environment, the command in errors."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Sequence
+from shutil import which
+
+from slimpy.errors import SlimError
+
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+
+
+class ProgramError(SlimError):
+    """A host program is missing, failed, or took too long."""
+
+
+def find(name: str) -> str | None:
+    """The absolute path of a host program, None where it is not installed."""
+    return which(name, path=ENVIRONMENT["PATH"])
+
+
+def run(argv: Sequence[str], *, timeout: float = 30.0) -> str:
+    """Run a host program and return its standard output.
+
+    Args:
+        argv: the program and its arguments; no shell is involved.
+        timeout: seconds until it is killed.
+
+    Raises:
+        ProgramError: with the exact command, and why it failed.
+    """
+    command = shlex.join(argv)
+    try:
+        done = subprocess.run(
+            list(argv), env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False
+        )
+    except FileNotFoundError as error:
+        message = f"The program {argv[0]} is not installed here (needed for: {command})."
+        raise ProgramError(message) from error
+    except subprocess.TimeoutExpired as error:
+        message = f"The command did not end within {timeout:.0f} s: {command}"
+        raise ProgramError(message) from error
+    if done.returncode != 0:
+        message = f"The command failed with exit code {done.returncode}: {command}"
+        raise ProgramError(message, details=tuple(done.stderr.decode("utf-8", "replace").splitlines()[-5:]))
+    return done.stdout.decode("utf-8", "surrogateescape")

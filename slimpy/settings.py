@@ -1,0 +1,67 @@
+"""What the user asked for, as one value."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from probes.model import Plan
+from slimpy.errors import UsageError
+
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_NAME = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*")
+_HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """Everything `slim build` needs to know; ``repair`` is the number of rounds in which missing things are added."""
+
+    reference: str
+    tag: str
+    report_directory: Path
+    plan: Plan = field(default_factory=Plan)
+    includes: tuple[str, ...] = ()
+    keep_failed: bool = False
+    repair: int = 3
+    pull: bool = True
+    root: bool = False  # keep root: no switch to another user
+
+
+def default_tag(reference: str, tags: tuple[str, ...] = ()) -> str:
+    """``NAME.slim:TAG`` beside the input.
+
+    Args:
+        reference: as the user gave it: name, name:tag, name@digest, or an ID.
+        tags: the image's own tags, for a reference that is an ID.
+    """
+    name = reference
+    if reference.startswith("sha256:") or re.fullmatch(r"[0-9a-f]{12,64}", reference):
+        named = [tag for tag in tags if not tag.startswith("<none>")]
+        name = named[0] if named else f"image-{reference.removeprefix('sha256:')[:12]}"
+    name, _, digest = name.partition("@")
+    repository, _, tag = name.rpartition(":")
+    if not repository or "/" in tag:
+        repository, tag = name, ""
+    tag = tag or (digest.removeprefix("sha256:")[:12] if digest else "latest")
+    return f"{repository}.slim:{tag}"
+
+
+def checked_tag(tag: str) -> str:
+    """A tag that an engine will take, with ``:latest`` where none is given.
+
+    Raises:
+        UsageError: it is not a valid name.
+    """
+    name, colon, version = tag.rpartition(":")
+    if not colon or "/" in version:
+        name, version = tag, "latest"
+    first, slash, rest = name.partition("/")
+    is_host = bool(slash) and ("." in first or ":" in first or first == "localhost")
+    parts = rest.split("/") if is_host else name.split("/")
+    good = all(_NAME.fullmatch(part) for part in parts) and (not is_host or _HOST.fullmatch(first))
+    if not good or not _TAG.fullmatch(version):
+        message = f"The output name {tag!r} is not a valid image name."
+        raise UsageError(message, hint="Use lower-case letters, digits, dots, dashes: --tag team/app.slim:1.0")
+    return f"{name}:{version}"
