@@ -12,8 +12,12 @@ class Operation(StrEnum):
     """What a process did with a path."""
 
     OPEN = "open"  # for reading
-    WRITE = "write"  # opened for writing, truncated, or its mode, owner, times or xattrs were changed
-    CREATE = "create"  # a name was made: O_CREAT, mkdir, mknod, link, symlink, bind of a unix socket
+    WRITE = (
+        "write"  # opened for writing, truncated, or its mode, owner, times or xattrs were changed
+    )
+    CREATE = (
+        "create"  # a name was made: O_CREAT, mkdir, mknod, link, symlink, bind of a unix socket
+    )
     REMOVE = "remove"  # a name was taken away: unlink, rmdir, the old name of a rename
     STAT = "stat"  # stat, access, statfs, getxattr, name_to_handle_at: looked at, not opened
     READLINK = "readlink"
@@ -27,11 +31,14 @@ class Operation(StrEnum):
 class FileEvent:
     """One distinct thing done with one path; repetitions are folded into the first.
 
-    ``path`` is absolute but not normalised: the base directory, a slash, and the argument as the process gave it,
-    so that ``..`` and links can be walked on the image's tree. Undecodable bytes are surrogate escapes.
+    ``path`` is absolute but not normalised: the base directory, a slash, and the argument as the
+    process gave it,
+    so that ``..`` and links can be walked on the image's tree. Undecodable bytes are surrogate
+    escapes.
     ``final`` is the path that the kernel resolved it to, where the tracer printed one.
     ``error`` is the errno's name, such as ``ENOENT``, or None where the call succeeded.
-    ``executable`` is the path of the program that did it (as exec'ed), ``during`` the probe under way.
+    ``executable`` is the path of the program that did it (as exec'ed), ``during`` the probe under
+    way.
     """
 
     path: str
@@ -46,7 +53,8 @@ class FileEvent:
 class SyscallUse:
     """One system call that one executable made, with every outcome seen.
 
-    ``arch`` is ``x86_64``, ``i386``, ``x32``, ``aarch64`` ...: the personality of the calling process.
+    ``arch`` is ``x86_64``, ``i386``, ``x32``, ``aarch64`` ...: the personality of the calling
+    process.
     ``outcomes`` holds ``ok``, errno names, and ``?`` where the call did not return.
     """
 
@@ -58,7 +66,9 @@ class SyscallUse:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A socket that a process listens on: ``port`` 1-65535; ``address`` as bound, such as ``0.0.0.0`` or ``::``."""
+    """A socket that a process listens on: ``port`` 1-65535; ``address`` as bound, such as
+    ``0.0.0.0`` or ``::``.
+    """
 
     protocol: Literal["tcp", "udp"]
     address: str
@@ -67,7 +77,9 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process as the trace saw it. ``uid`` and ``gid`` are the last ones it set itself, else None (unknown)."""
+    """A process as the trace saw it. ``uid`` and ``gid`` are the last ones it set itself, else
+    None (unknown).
+    """
 
     pid: int
     parent: int
@@ -100,7 +112,9 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """An HTTP answer. ``headers`` are lower-cased pairs; ``body`` is cut at the client's bound, ``size`` is not."""
+    """An HTTP answer. ``headers`` are lower-cased pairs; ``body`` is cut at the client's bound,
+    ``size`` is not.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -119,30 +133,58 @@ class HttpAnswer:
 
 @dataclass(frozen=True, slots=True)
 class CommandAnswer:
-    """What a command left: exit code, output (each cut at a bound), and files that it was to write."""
+    """What a command left: exit code, output (each cut at a bound), and files that it was to
+    write.
+    """
 
     exit_code: int
     stdout: bytes
     stderr: bytes
-    files: tuple[tuple[str, bytes | None], ...] = ()  # path in the container -> contents, None: missing
+    files: tuple[
+        tuple[str, bytes | None], ...
+    ] = ()  # path in the container -> contents, None: missing
 
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """Nothing came back: connection refused, time-out, or the app was gone."""
+    """Nothing came back: connection refused, time-out, or the app was gone.
+
+    ``kind`` tells them apart: ``closed`` is a connection that ended before an answer, ``garbled``
+    an answer that is
+    not HTTP, ``ended`` an app that had already exited, ``unasked`` a request that could not be
+    made at all.
+    """
 
     reason: str
+    kind: Literal["unreachable", "timeout", "closed", "garbled", "ended", "unasked", "other"] = (
+        "other"
+    )
 
 
 Answer = HttpAnswer | CommandAnswer | NoAnswer
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """One probe and its answer. ``name`` is unique in a run and the same in the fat and the slim run.
+class Page:
+    """What a crawled request asked for: ``target`` is path and query, ``port`` the app's own."""
 
-    ``again`` is the answer to the same request sent a second time (safe requests only): what differs between the
-    two is volatile by itself. ``unmet`` holds one sentence for each of the user's expectations that was not met.
+    scheme: Literal["http", "https"]
+    port: int
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One probe and its answer. ``name`` is unique in a run and the same in the fat and the slim
+    run.
+
+    ``again`` is the answer to the same request sent a second time (safe requests only): what
+    differs between the
+    two is volatile by itself. ``unmet`` holds one sentence for each of the user's expectations
+    that was not met.
+    ``compare`` is how much of the answer must be equal in the slim image. ``page`` is set on a
+    crawled page, so that
+    the slim run asks for the same one; ``captured`` are the variables taken out of this answer.
     """
 
     name: str
@@ -151,6 +193,9 @@ class Exchange:
     again: Answer | None = None
     unmet: tuple[str, ...] = ()
     seconds: float = 0.0
+    compare: Literal["full", "status"] = "full"
+    page: Page | None = None
+    captured: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +206,9 @@ class Trace:
     activity: Activity
     exchanges: tuple[Exchange, ...] = ()
     ports: tuple[int, ...] = ()  # those that answered
-    uids: tuple[tuple[int, int], ...] = ()  # (uid, gid) of the processes alive while probed, PID 1 first
+    uids: tuple[
+        tuple[int, int], ...
+    ] = ()  # (uid, gid) of the processes alive while probed, PID 1 first
     changed: tuple[str, ...] = ()  # paths that the engine says were added, changed or deleted
     warnings: tuple[TraceWarning, ...] = ()
 
@@ -170,7 +217,9 @@ class Target(Protocol):
     """A started app, as far as a probe needs it. The engine implements it."""
 
     def address(self, port: int) -> tuple[str, int] | None:
-        """Where the app's TCP ``port`` can be reached from here (host, port), or None if it is not published."""
+        """Where the app's TCP ``port`` can be reached from here (host, port), or None if it is not
+        published.
+        """
 
     def listeners(self) -> frozenset[Listener] | None:
         """The listening sockets seen so far, or None where this engine run cannot tell."""
@@ -179,10 +228,17 @@ class Target(Protocol):
         """None while the app runs, then its exit code."""
 
     def execute(
-        self, argv: Sequence[str], *, stdin: bytes = b"", user: str = "", environment: Mapping[str, str] | None = None,
-        timeout: float = 60.0, during: str = ""
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        user: str = "",
+        environment: Mapping[str, str] | None = None,
+        timeout: float = 60.0,
+        during: str = "",
     ) -> CommandAnswer:
-        """Run a command in the app's container (traced where the app is), bounded by ``timeout`` seconds.
+        """Run a command in the app's container (traced where the app is), bounded by ``timeout``
+        seconds.
 
         Raises:
             TimeoutError: it did not end in time.
@@ -198,7 +254,9 @@ class Target(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HttpCall:
-    """One HTTP call of the plan; ``body`` is already encoded. ``{name}`` in texts stands for a captured variable."""
+    """One HTTP call of the plan; ``body`` is already encoded. ``{name}`` in texts stands for a
+    captured variable.
+    """
 
     method: str = "GET"
     path: str = "/"
@@ -209,12 +267,16 @@ class HttpCall:
     body: bytes | None = None
     json: object = None
     form: Mapping[str, str] | None = None
-    files: tuple["Upload", ...] = ()
-    expect: "HttpExpectation" = field(default_factory=lambda: HttpExpectation())
-    capture: Mapping[str, str] = field(default_factory=dict)  # variable -> "json:$.a.b", "header:name", "regex:..."
+    files: tuple[Upload, ...] = ()
+    expect: HttpExpectation = field(default_factory=lambda: HttpExpectation())
+    capture: Mapping[str, str] = field(
+        default_factory=dict
+    )  # variable -> "json:$.a.b", "header:name", "regex:..."
     follow: bool = False  # follow redirects
     timeout: float = 30.0
-    compare: Literal["full", "status"] = "full"  # how much of the answer must be equal in the slim image
+    compare: Literal["full", "status"] = (
+        "full"  # how much of the answer must be equal in the slim image
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,9 +332,11 @@ class RunCall:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """When the app counts as ready: by default, when a probed port accepts and, if it speaks HTTP, answers.
+    """When the app counts as ready: by default, when a probed port accepts and, if it speaks HTTP,
+    answers.
 
-    ``path`` waits for an answer below 500 there; ``argv`` waits for exit code 0; ``timeout`` is in seconds.
+    ``path`` waits for an answer below 500 there; ``argv`` waits for exit code 0; ``timeout`` is in
+    seconds.
     """
 
     path: str | None = None
@@ -299,8 +363,12 @@ class Plan:
     runs: tuple[RunCall, ...] = ()
     ready: Ready = field(default_factory=Ready)
     crawl: CrawlLimits = field(default_factory=CrawlLimits)
-    ports: tuple[int, ...] = ()  # container ports to probe; empty: EXPOSE and what is seen listening
-    environment: Mapping[str, str] = field(default_factory=dict)  # for the test runs only, never packed
+    ports: tuple[
+        int, ...
+    ] = ()  # container ports to probe; empty: EXPOSE and what is seen listening
+    environment: Mapping[str, str] = field(
+        default_factory=dict
+    )  # for the test runs only, never packed
     command: tuple[str, ...] | None = None  # replaces CMD in the test runs only
     stop_timeout: float = 10.0
 

@@ -1,7 +1,9 @@
 """Every way slimpy can fail, on one page: what it says and the exit code it owns.
 
-A message is one sentence that says what happened and why; ``hint`` says what to try. Libraries raise,
-only the command line prints and exits. README's table of exit codes is compared with this file by a test.
+A message is one sentence that says what happened and why; ``hint`` says what to try. Libraries
+raise,
+only the command line prints and exits. README's table of exit codes is compared with this file by
+a test.
 """
 
 from __future__ import annotations
@@ -64,7 +66,9 @@ class AppExitedError(SlimError):
 
 
 class ContainerStartError(AppExitedError):
-    """The engine could not even start the container: entrypoint missing, profile refused, runtime error."""
+    """The engine could not even start the container: entrypoint missing, profile refused, runtime
+    error.
+    """
 
 
 class AppNotReadyError(SlimError):

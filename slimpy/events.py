@@ -1,4 +1,6 @@
-"""Progress as events: what is under way, how far, how long. Sinks decide how it looks; nothing here prints."""
+"""Progress as events: what is under way, how far, how long. Sinks decide how it looks; nothing
+here prints.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,13 @@
-"""The values that flow through slimpy, one way: Image -> Trace -> KeepSet -> Layer + Profile -> Verdict -> Report."""
+"""The values that flow through slimpy, one way: Image -> Trace -> KeepSet -> Layer + Profile ->
+Verdict -> Report.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NewType
@@ -11,7 +15,8 @@ from typing import Any, NewType
 from probes.model import TraceWarning
 
 ImagePath = NewType("ImagePath", str)
-"""A path inside an image: absolute, normalised, no trailing slash; undecodable bytes are surrogate escapes.
+"""A path inside an image: absolute, normalised, no trailing slash; undecodable bytes are surrogate
+escapes.
 
 Never handed to a host function; links are resolved by ``slimpy.image.links`` only.
 """
@@ -30,7 +35,9 @@ def decoded(path: bytes) -> str:
 
 
 def display(text: str) -> str:
-    """Text out of an image, safe on a terminal and in JSON: control characters and raw bytes as ``\\xNN``."""
+    """Text out of an image, safe on a terminal and in JSON: control characters and raw bytes as
+    ``\\xNN``.
+    """
     if text.isprintable():
         return text
     out = []
@@ -43,6 +50,20 @@ def display(text: str) -> str:
         else:
             out.append(f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
     return "".join(out)
+
+
+def epoch(timestamp: str) -> int:
+    """Whole seconds since the epoch of an engine's RFC 3339 time; 0 where there is none or it
+    makes no sense.
+    """
+    whole, _, zone = re.sub(r"\.[0-9]+", "", timestamp).partition("Z")
+    try:
+        moment = datetime.fromisoformat(whole + zone)
+    except ValueError:
+        return 0
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0, int(moment.timestamp()))
 
 
 class FileType(StrEnum):
@@ -87,7 +108,8 @@ class HealthCheck:
 class Image:
     """Identity and configuration of an image in an engine's store.
 
-    ``config`` is the ``config`` object of the OCI image configuration (Env, Cmd, Entrypoint, User, ...), as the
+    ``config`` is the ``config`` object of the OCI image configuration (Env, Cmd, Entrypoint, User,
+    ...), as the
     engine gives it; ``size`` in bytes.
     """
 
@@ -136,7 +158,9 @@ class Image:
     def exposed(self) -> tuple[int, ...]:
         """TCP ports of EXPOSE, sorted."""
         ports = (item.partition("/") for item in self.config.get("ExposedPorts") or {})
-        return tuple(sorted(int(port) for port, _, kind in ports if kind in ("", "tcp") and port.isdigit()))
+        return tuple(
+            sorted(int(port) for port, _, kind in ports if kind in ("", "tcp") and port.isdigit())
+        )
 
     @property
     def healthcheck(self) -> HealthCheck | None:
@@ -171,7 +195,9 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Reason:
-    """One reason to keep a path. ``by`` names the path or thing that asks for it, ``detail`` says how, for people."""
+    """One reason to keep a path. ``by`` names the path or thing that asks for it, ``detail`` says
+    how, for people.
+    """
 
     rule: Rule
     by: str = ""
@@ -183,7 +209,8 @@ class KeepSet:
     """What ships: path -> reasons, and what was refused or only stands in.
 
     ``placeholders`` are kept as empty files or empty directories: a listing must show the name.
-    ``refused`` are paths that something asked for and that cannot or must not ship, with the reason.
+    ``refused`` are paths that something asked for and that cannot or must not ship, with the
+    reason.
     """
 
     reasons: Mapping[ImagePath, tuple[Reason, ...]]
@@ -206,7 +233,8 @@ class KeepSet:
 class Account:
     """Whom the slim image runs as, and why.
 
-    ``chown`` are existing paths handed to that user; ``user`` is the USER line (``uid:gid`` or the image's own words).
+    ``chown`` are existing paths handed to that user; ``user`` is the USER line (``uid:gid`` or the
+    image's own words).
     """
 
     user: str
@@ -224,7 +252,9 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A packed layer: its bytes lie in a host file; ``diff_id`` is the sha256 of the uncompressed tar."""
+    """A packed layer: its bytes lie in a host file; ``diff_id`` is the sha256 of the uncompressed
+    tar.
+    """
 
     path: str
     diff_id: str
@@ -235,12 +265,16 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A seccomp profile: ``document`` is Docker's JSON form; ``allowed`` the names it lets through."""
+    """A seccomp profile: ``document`` is Docker's JSON form; ``allowed`` the names it lets
+    through.
+    """
 
     document: Mapping[str, Any]
     allowed: tuple[str, ...]
     architectures: tuple[str, ...]
-    refused: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # name -> why not allowed
+    refused: Mapping[str, str] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # name -> why not allowed
 
 
 class Sameness(StrEnum):
@@ -265,7 +299,9 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The outcome of the same probes on both images; ``causes`` name paths behind a failure, with what was refused."""
+    """The outcome of the same probes on both images; ``causes`` name paths behind a failure, with
+    what was refused.
+    """
 
     comparisons: tuple[Comparison, ...]
     causes: tuple[str, ...] = ()

@@ -1,4 +1,6 @@
-"""The only place that starts host programs: an argument list, a deadline, a clean environment, the command in errors."""
+"""The only place that starts host programs: an argument list, a deadline, a clean environment, the
+command in errors.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,10 @@ from shutil import which
 
 from slimpy.errors import SlimError
 
-ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C.UTF-8",
+}
 
 
 class ProgramError(SlimError):
@@ -34,7 +39,12 @@ def run(argv: Sequence[str], *, timeout: float = 30.0) -> str:
     command = shlex.join(argv)
     try:
         done = subprocess.run(
-            list(argv), env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False
+            list(argv),
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
         )
     except FileNotFoundError as error:
         message = f"The program {argv[0]} is not installed here (needed for: {command})."
@@ -44,5 +54,7 @@ def run(argv: Sequence[str], *, timeout: float = 30.0) -> str:
         raise ProgramError(message) from error
     if done.returncode != 0:
         message = f"The command failed with exit code {done.returncode}: {command}"
-        raise ProgramError(message, details=tuple(done.stderr.decode("utf-8", "replace").splitlines()[-5:]))
+        raise ProgramError(
+            message, details=tuple(done.stderr.decode("utf-8", "replace").splitlines()[-5:])
+        )
     return done.stdout.decode("utf-8", "surrogateescape")

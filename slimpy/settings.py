@@ -16,7 +16,9 @@ _HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]+)?")
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """Everything `slim build` needs to know; ``repair`` is the number of rounds in which missing things are added."""
+    """Everything `slim build` needs to know; ``repair`` is the number of rounds in which missing
+    things are added.
+    """
 
     reference: str
     tag: str
@@ -27,6 +29,9 @@ class BuildOptions:
     repair: int = 3
     pull: bool = True
     root: bool = False  # keep root: no switch to another user
+    named: bool = (
+        True  # the user chose ``tag``; else it is made from the image's own name once that is known
+    )
 
 
 def default_tag(reference: str, tags: tuple[str, ...] = ()) -> str:
@@ -48,6 +53,12 @@ def default_tag(reference: str, tags: tuple[str, ...] = ()) -> str:
     return f"{repository}.slim:{tag}"
 
 
+def default_report_directory(reference: str) -> Path:
+    """``slim-report/NAME-TAG``, with nothing in it that a file system minds."""
+    name = default_tag(reference).replace(".slim:", "-")
+    return Path("slim-report") / re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")
+
+
 def checked_tag(tag: str) -> str:
     """A tag that an engine will take, with ``:latest`` where none is given.
 
@@ -63,5 +74,7 @@ def checked_tag(tag: str) -> str:
     good = all(_NAME.fullmatch(part) for part in parts) and (not is_host or _HOST.fullmatch(first))
     if not good or not _TAG.fullmatch(version):
         message = f"The output name {tag!r} is not a valid image name."
-        raise UsageError(message, hint="Use lower-case letters, digits, dots, dashes: --tag team/app.slim:1.0")
+        raise UsageError(
+            message, hint="Use lower-case letters, digits, dots, dashes: --tag team/app.slim:1.0"
+        )
     return f"{name}:{version}"

@@ -40,7 +40,8 @@ class DockerEngine:
 
     @classmethod
     def connect(cls) -> DockerEngine:
-        """Connect as DOCKER_HOST or the current Docker context says; sweep what crashed runs left behind.
+        """Connect as DOCKER_HOST or the current Docker context says; sweep what crashed runs left
+        behind.
 
         Raises:
             EngineUnavailableError: nothing answers there.
@@ -83,7 +84,9 @@ class DockerEngine:
 
     def _check_platform(self, image: Image) -> None:
         if image.os != "linux":
-            message = f"The image {image.reference} is for {image.os}; slimpy traces Linux programs only."
+            message = (
+                f"The image {image.reference} is for {image.os}; slimpy traces Linux programs only."
+            )
             raise PlatformError(message, hint="Use a linux image.")
         runs = _RUNS_ON.get(self.architecture, (self.architecture,))
         if image.architecture not in runs:
@@ -91,7 +94,9 @@ class DockerEngine:
                 f"The image {image.reference} is for {image.architecture}, but the engine's machine is "
                 f"{self.architecture}, so it cannot be run and traced there."
             )
-            hint = f"Use an engine on {image.architecture}, or pull the image for {self.architecture}."
+            hint = (
+                f"Use an engine on {image.architecture}, or pull the image for {self.architecture}."
+            )
             raise PlatformError(message, hint=hint)
 
     @contextlib.contextmanager
@@ -112,7 +117,9 @@ class DockerEngine:
 
     def tag(self, image: Image, tag: str) -> None:
         """See Engine.tag."""
-        repository, _, name = tag.rpartition(":") if ":" in tag.rpartition("/")[2] else (tag, "", "latest")
+        repository, _, name = (
+            tag.rpartition(":") if ":" in tag.rpartition("/")[2] else (tag, "", "latest")
+        )
         try:
             with translated(f"tagging {tag}"):
                 self._client.api.tag(image.id, repository, name)
@@ -126,7 +133,9 @@ class DockerEngine:
             self._client.api.remove_image(tag, force=False, noprune=False)
 
     def sweep(self) -> None:
-        """Remove containers, volumes and temporary tags of slimpy processes of this host that are gone."""
+        """Remove containers, volumes and temporary tags of slimpy processes of this host that are
+        gone.
+        """
         with contextlib.suppress(DockerException):
             for item in self._client.api.containers(all=True, filters={"label": LABEL}):
                 if Session.is_dead(item.get("Labels") or {}):
@@ -143,10 +152,18 @@ class DockerEngine:
 def _unavailable(error: Exception) -> tuple[str, str]:
     text = str(error)
     if "Permission denied" in text:
-        message = "The Docker Engine's socket exists, but this user may not use it (permission denied)."
-        return message, "Run as root, or join the docker group: sudo usermod -aG docker $USER, then log in again."
+        message = (
+            "The Docker Engine's socket exists, but this user may not use it (permission denied)."
+        )
+        return (
+            message,
+            "Run as root, or join the docker group: sudo usermod -aG docker $USER, then log in again.",
+        )
     message = "No Docker Engine answers: its socket is missing, or nothing listens there."
-    return message, "Start Docker (sudo systemctl start docker, or dockerd), or set DOCKER_HOST to a running engine."
+    return (
+        message,
+        "Start Docker (sudo systemctl start docker, or dockerd), or set DOCKER_HOST to a running engine.",
+    )
 
 
 def _not_found(reference: str, why: str) -> ImageNotFoundError:

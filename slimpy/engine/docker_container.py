@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 from docker.errors import APIError, DockerException, NotFound
+from probes.files.recorder import Recorder, merge
 
 from probes.files import strace
-from probes.files.recorder import Recorder, merge
 from probes.model import Activity, CommandAnswer, Listener, lines_of
 from slimpy.engine import toolbox
 from slimpy.engine.docker_errors import translated
-from slimpy.engine.docker_streams import STDERR, STDOUT, Exec
+from slimpy.engine.docker_streams import STDERR, STDOUT, Exec, close_stream
 from slimpy.engine.protocol import RunSpec
 from slimpy.errors import ContainerStartError, EngineLostError
 from slimpy.model import Image
@@ -54,7 +54,10 @@ class DockerContainer:
             self._streams.append(_TraceStream(pipe[1], self._recorder()))
 
     def _recorder(self) -> Recorder:
-        return Recorder(cwd=self._image.workdir, arch=_ARCH.get(self._image.architecture, self._image.architecture))
+        return Recorder(
+            cwd=self._image.workdir,
+            arch=_ARCH.get(self._image.architecture, self._image.architecture),
+        )
 
     def start(self) -> None:
         """See Container.start."""
@@ -94,7 +97,9 @@ class DockerContainer:
                 return self._client.api.inspect_container(self.id)
         except NotFound as error:
             message = "A container of ours vanished from the engine."
-            raise EngineLostError(message, hint="Was the engine cleaned up meanwhile? Run the command again.") from error
+            raise EngineLostError(
+                message, hint="Was the engine cleaned up meanwhile? Run the command again."
+            ) from error
 
     def address(self, port: int) -> tuple[str, int] | None:
         """See Target.address."""
@@ -133,7 +138,9 @@ class DockerContainer:
             stream = _TraceStream(reader, self._recorder(), during)
             self._streams.append(stream)
             command = tuple(strace.command(toolbox.strace(), path, command))
-        with Exec(self._client, self.id, command, user=user, environment=environment, stdin=bool(stdin)) as process:
+        with Exec(
+            self._client, self.id, command, user=user, environment=environment, stdin=bool(stdin)
+        ) as process:
             if stdin:
                 threading.Thread(target=process.send, args=(stdin,), daemon=True).start()
             output = {STDOUT: bytearray(), STDERR: bytearray()}
@@ -172,7 +179,8 @@ class DockerContainer:
         with translated("reading a container's output"):
             logs = self._client.api.logs
             parts = [
-                _bounded(logs(self.id, stdout=out, stderr=not out, stream=True, follow=False)) for out in (True, False)
+                _bounded(logs(self.id, stdout=out, stderr=not out, stream=True, follow=False))
+                for out in (True, False)
             ]
         return parts[0], parts[1]
 
@@ -198,10 +206,14 @@ class DockerContainer:
         """See Container.changes."""
         with translated("asking what the run changed"):
             found = self._client.api.diff(self.id) or ()
-        return tuple(item["Path"] for item in found if not item["Path"].startswith(toolbox.DIRECTORY))
+        return tuple(
+            item["Path"] for item in found if not item["Path"].startswith(toolbox.DIRECTORY)
+        )
 
     def identities(self) -> tuple[tuple[int, int], ...]:
-        """See Container.identities: read from /proc with the toolbox, as root, so that any process can be seen."""
+        """See Container.identities: read from /proc with the toolbox, as root, so that any process
+        can be seen.
+        """
         if not self._streams:
             return ()
         cat = toolbox.tool("cat")
@@ -218,16 +230,15 @@ class DockerContainer:
     def activity(self) -> Activity:
         """See Container.activity."""
         deadline = time.monotonic() + _TAIL_SECONDS
-        return merge(stream.finish(max(0.0, deadline - time.monotonic())) for stream in self._streams)
+        return merge(
+            stream.finish(max(0.0, deadline - time.monotonic())) for stream in self._streams
+        )
 
     def remove(self) -> None:
         """Remove the container with its anonymous volumes."""
         with contextlib.suppress(DockerException, requests.RequestException):
             if self._input is not None:
-                self._input.close()
-                response = getattr(self._input, "_response", None)
-                if response is not None:
-                    response.close()
+                close_stream(self._input)
         for _ in range(3):
             try:
                 self._client.api.remove_container(self.id, force=True, v=True)

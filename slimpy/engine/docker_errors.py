@@ -15,7 +15,8 @@ _DISK_FULL = "no space left on device"
 
 @contextlib.contextmanager
 def translated(doing: str) -> Iterator[None]:
-    """Turn exceptions of the SDK into ours; ImageNotFound and client errors (4xx) pass, callers know them better.
+    """Turn exceptions of the SDK into ours; ImageNotFound and client errors (4xx) pass, callers
+    know them better.
 
     Args:
         doing: what was under way, as in "The engine failed while DOING".
@@ -26,7 +27,9 @@ def translated(doing: str) -> Iterator[None]:
         raise
     except NotFound as error:
         message = f"Something of ours vanished from the engine while {doing}: {error.explanation}."
-        raise EngineLostError(message, hint="Was the engine cleaned up meanwhile? Run the command again.") from error
+        raise EngineLostError(
+            message, hint="Was the engine cleaned up meanwhile? Run the command again."
+        ) from error
     except APIError as error:
         if _DISK_FULL in str(error).lower():
             raise disk_full(doing) from error

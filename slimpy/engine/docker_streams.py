@@ -19,18 +19,43 @@ _HEADER = struct.Struct(">BxxxL")
 _CHUNK = 1 << 16
 
 
+def close_stream(stream: Any) -> None:
+    """Close a hijacked connection of the SDK: the HTTP response that it came from, then its socket."""
+    response = getattr(stream, "_response", None)
+    if response is not None:
+        response.close()
+    stream.close()
+    connection = getattr(stream, "_sock", None)
+    if connection is not None:
+        connection.close()
+
+
 class Exec:
-    """A program run in a running container; iterate over (stream number, bytes), then ask for its exit code."""
+    """A program run in a running container; iterate over (stream number, bytes), then ask for its
+    exit code.
+    """
 
     def __init__(
-        self, client: Any, container: str, argv: Sequence[str], *, user: str = "",
-        environment: Mapping[str, str] | None = None, stdin: bool = False, workdir: str | None = None,
+        self,
+        client: Any,
+        container: str,
+        argv: Sequence[str],
+        *,
+        user: str = "",
+        environment: Mapping[str, str] | None = None,
+        stdin: bool = False,
+        workdir: str | None = None,
     ) -> None:
         self._api = client.api
         try:
             with translated(f"running {argv[0]} in a container"):
                 created = self._api.exec_create(
-                    container, list(argv), stdin=stdin, user=user, environment=dict(environment or {}), workdir=workdir
+                    container,
+                    list(argv),
+                    stdin=stdin,
+                    user=user,
+                    environment=dict(environment or {}),
+                    workdir=workdir,
                 )
                 self._id = created["Id"]
                 self._stream = self._api.exec_start(self._id, socket=True)
@@ -48,13 +73,12 @@ class Exec:
 
     def close(self) -> None:
         """Give the connection back; the program itself is not ended by this."""
-        response = getattr(self._stream, "_response", None)
-        self._stream.close()
-        if response is not None:
-            response.close()
+        close_stream(self._stream)
 
     def send(self, data: bytes) -> None:
-        """Write the program's whole standard input and close it; a program that stops reading is no error."""
+        """Write the program's whole standard input and close it; a program that stops reading is
+        no error.
+        """
         import socket
 
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):

@@ -1,4 +1,6 @@
-"""The workspace of one image at a Docker Engine: toolbox volume, pristine container, traced and untraced runs."""
+"""The workspace of one image at a Docker Engine: toolbox volume, pristine container, traced and
+untraced runs.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from slimpy.engine.protocol import RunSpec
 from slimpy.engine.session import Session
 from slimpy.errors import ContainerStartError, EngineLostError, PackError
 from slimpy.image import listing
-from slimpy.model import Image, ImagePath, encoded
+from slimpy.model import Image, ImagePath, encoded, epoch
 
 ENGINE_FILES = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
 """Files that Docker mounts over the image's own in every running container."""
@@ -28,7 +30,9 @@ _NO_HEALTHCHECK = {"test": ["NONE"]}
 
 
 class DockerWorkspace:
-    """See Workspace. One volume holds the toolbox; one sleeping container serves listing, contents and trace pipes."""
+    """See Workspace. One volume holds the toolbox; one sleeping container serves listing, contents
+    and trace pipes.
+    """
 
     def __init__(self, client: Any, image: Image, session: Session) -> None:
         self.image = image
@@ -37,7 +41,7 @@ class DockerWorkspace:
         self._numbers = itertools.count()
         self._volume = ""
         self._pristine = ""
-        self.container_time = ""
+        self.container_time = 0
 
     @classmethod
     @contextlib.contextmanager
@@ -60,16 +64,22 @@ class DockerWorkspace:
             labels=self._session.labels,
             healthcheck=_NO_HEALTHCHECK,
             host_config=api.create_host_config(
-                binds=[f"{self._volume}:{toolbox.DIRECTORY}:rw"], network_mode="none", log_config={"type": "none"}
+                binds=[f"{self._volume}:{toolbox.DIRECTORY}:rw"],
+                network_mode="none",
+                log_config={"type": "none"},
             ),
         )["Id"]
         api.put_archive(self._pristine, toolbox.DIRECTORY, toolbox.archive())
         try:
             api.start(self._pristine)
         except APIError as error:
-            message = f"slimpy's tools cannot run in a container of this image: {error.explanation}."
-            raise EngineLostError(message, hint="Is the engine's machine of this machine's architecture?") from error
-        self.container_time = api.inspect_container(self._pristine)["Created"]
+            message = (
+                f"slimpy's tools cannot run in a container of this image: {error.explanation}."
+            )
+            raise EngineLostError(
+                message, hint="Is the engine's machine of this machine's architecture?"
+            ) from error
+        self.container_time = epoch(api.inspect_container(self._pristine)["Created"])
 
     def listing(self) -> Iterator[bytes]:
         """See Workspace.listing."""
@@ -88,7 +98,9 @@ class DockerWorkspace:
     def _tool(self, name: str, *arguments: str) -> Iterator[bytes]:
         """Run a tool in the pristine container and yield its output; a failure is raised after it."""
         complaints = b""
-        with Exec(self._client, self._pristine, toolbox.tool(name, *arguments), user="0") as process:
+        with Exec(
+            self._client, self._pristine, toolbox.tool(name, *arguments), user="0"
+        ) as process:
             for stream, data in process.frames():
                 if stream == STDOUT:
                     yield data
@@ -97,7 +109,9 @@ class DockerWorkspace:
             code = process.exit_code()
         if code not in (0, 1):
             message = f"Reading the image failed: {name} ended with exit code {code}."
-            lines = tuple(line.decode("utf-8", "backslashreplace") for line in complaints.splitlines()[-5:])
+            lines = tuple(
+                line.decode("utf-8", "backslashreplace") for line in complaints.splitlines()[-5:]
+            )
             raise PackError(message, details=lines)
 
     def _put(self, files: dict[str, bytes], *, pipes: Sequence[str] = ()) -> None:
@@ -107,7 +121,9 @@ class DockerWorkspace:
             )
 
     def open_pipe(self) -> tuple[str, Exec]:
-        """A new FIFO in the volume, as (path in any container that has it, running reader in the pristine one)."""
+        """A new FIFO in the volume, as (path in any container that has it, running reader in the
+        pristine one).
+        """
         name = f"pipe/{next(self._numbers)}"
         self._put({}, pipes=[name])
         path = f"{toolbox.DIRECTORY}/{name}"
@@ -121,7 +137,9 @@ class DockerWorkspace:
         try:
             container = self._create(spec, image, pipe[0] if pipe else "")
         except APIError as error:
-            message = f"The engine cannot create a container of {image.reference}: {error.explanation}."
+            message = (
+                f"The engine cannot create a container of {image.reference}: {error.explanation}."
+            )
             raise ContainerStartError(message) from error
         run = DockerContainer(self._client, container, image, spec, self, pipe)
         try:
@@ -158,7 +176,7 @@ class DockerWorkspace:
                 stdin_open=spec.stdin is not None,
                 host_config=api.create_host_config(
                     binds=binds,
-                    port_bindings={port: ("127.0.0.1", None) for port in spec.ports},
+                    port_bindings=dict.fromkeys(spec.ports, ("127.0.0.1", None)),
                     cap_add=["SYS_PTRACE"] if spec.traced else None,
                     security_opt=options,
                     log_config=_LOG,

@@ -1,4 +1,6 @@
-"""What slimpy needs of a place where containers run. One contract; every engine passes the same tests."""
+"""What slimpy needs of a place where containers run. One contract; every engine passes the same
+tests.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,10 @@ class RunSpec:
     """How to start a container.
 
     ``traced`` wraps the entrypoint with the tracer. ``ports`` are TCP ports published on loopback.
-    ``entrypoint`` and ``command`` of None mean the image's own. ``environment`` is added to the image's.
-    ``seccomp`` is a profile in Docker's JSON form; ``user`` overrides USER. ``files`` are put in before the start.
+    ``entrypoint`` and ``command`` of None mean the image's own. ``environment`` is added to the
+    image's.
+    ``seccomp`` is a profile in Docker's JSON form; ``user`` overrides USER. ``files`` are put in
+    before the start.
     """
 
     traced: bool
@@ -58,22 +62,31 @@ class Container(Target, Protocol):
         """(uid, gid) of the processes now alive, PID 1 first; empty where this cannot be told."""
 
     def activity(self) -> Activity:
-        """What the tracer saw (after the end); an empty, complete Activity where it was not traced."""
+        """What the tracer saw (after the end); an empty, complete Activity where it was not
+        traced.
+        """
 
 
 class Workspace(Protocol):
-    """One image under work: a pristine, never started container of it that serves listing and contents."""
+    """One image under work: a pristine, never started container of it that serves listing and
+    contents.
+    """
 
     image: Image
+    container_time: int  # when the engine made the pristine container, in seconds of its clock
 
     def listing(self) -> Iterator[bytes]:
         """The raw listing of every path (format: ``slimpy.image.listing``), in chunks."""
 
     def archive(self, paths: Sequence[ImagePath]) -> Iterator[bytes]:
-        """A tar stream (PAX, xattrs, numeric owners, no recursion) of exactly these paths, in chunks."""
+        """A tar stream (PAX, xattrs, numeric owners, no recursion) of exactly these paths, in
+        chunks.
+        """
 
     def run(self, spec: RunSpec, image: Image | None = None) -> AbstractContextManager[Container]:
-        """A created, not yet started container of the image (or of another, the slim one); removed at the end."""
+        """A created, not yet started container of the image (or of another, the slim one); removed
+        at the end.
+        """
 
 
 class Engine(Protocol):

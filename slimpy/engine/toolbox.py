@@ -1,8 +1,12 @@
-"""The few host tools that work inside any image: strace, tar, find, cat and sleep with their own loader and libraries.
+"""The few host tools that work inside any image: strace, tar, find, cat and sleep with their own
+loader and libraries.
 
-They are copied from this machine into a volume, and are run as ``LOADER --library-path DIR/lib DIR/bin/TOOL``. So
-the image needs no shell and no libc, and nothing of its own is used or changed. The loader is there twice: one
-copy carries the file capability ``cap_sys_ptrace``, so that strace can follow setuid programs of a non-root USER;
+They are copied from this machine into a volume, and are run as ``LOADER --library-path DIR/lib
+DIR/bin/TOOL``. So
+the image needs no shell and no libc, and nothing of its own is used or changed. The loader is
+there twice: one
+copy carries the file capability ``cap_sys_ptrace``, so that strace can follow setuid programs of a
+non-root USER;
 the other copy runs where that capability is not granted (an exec would be refused).
 """
 
@@ -30,7 +34,13 @@ CLEARED = ("LD_PRELOAD", "LD_AUDIT")
 
 _CAP_SYS_PTRACE = 19
 _VFS_CAP_REVISION_2_EFFECTIVE = 0x02000001
-_PACKAGES = {"strace": "strace", "tar": "tar", "find": "findutils", "cat": "coreutils", "sleep": "coreutils"}
+_PACKAGES = {
+    "strace": "strace",
+    "tar": "tar",
+    "find": "findutils",
+    "cat": "coreutils",
+    "sleep": "coreutils",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,14 @@ class Toolbox:
 def tool(name: str, *arguments: str, tracing: bool = False) -> tuple[str, ...]:
     """The command that runs a tool inside a container."""
     loader = TRACING_LOADER if tracing else LOADER
-    return (loader, "--inhibit-cache", "--library-path", f"{DIRECTORY}/lib", f"{DIRECTORY}/bin/{name}", *arguments)
+    return (
+        loader,
+        "--inhibit-cache",
+        "--library-path",
+        f"{DIRECTORY}/lib",
+        f"{DIRECTORY}/bin/{name}",
+        *arguments,
+    )
 
 
 def strace() -> tuple[str, ...]:
@@ -61,13 +78,18 @@ def collect() -> Toolbox:
     """
     if platform.system() != "Linux":
         message = f"slimpy copies its tracer from a Linux machine, and this is {platform.system()}."
-        raise TraceError(message, hint="Run slimpy on Linux, or in a Linux container with the engine's socket mounted.")
+        raise TraceError(
+            message,
+            hint="Run slimpy on Linux, or in a Linux container with the engine's socket mounted.",
+        )
     files: dict[Path, str] = {}
     loader = None
     for name in TOOLS:
         path = proc.find(name)
         if path is None:
-            message = f"The tool {name} is not installed here; slimpy puts it into the traced container."
+            message = (
+                f"The tool {name} is not installed here; slimpy puts it into the traced container."
+            )
             raise TraceError(message, hint=f"Install it: apt-get install {_PACKAGES[name]}")
         files[Path(path).resolve()] = f"bin/{name}"
         loader = loader or _loader_of(Path(path).resolve())
@@ -84,7 +106,9 @@ def _loader_of(program: Path) -> Path:
     with program.open("rb") as file:
         found = facts.read(file)
     if found is None or found.interpreter is None:
-        message = f"The tool {program} is not a dynamically linked program, which slimpy cannot copy."
+        message = (
+            f"The tool {program} is not a dynamically linked program, which slimpy cannot copy."
+        )
         raise TraceError(message, hint="Install the distribution's own package of it.")
     return Path(found.interpreter)
 
@@ -111,8 +135,15 @@ def archive() -> bytes:
             _add(tar, name, path.read_bytes())
         loader = box.loader.read_bytes()
         _add(tar, "ld.so", loader)
-        capability = struct.pack("<5I", _VFS_CAP_REVISION_2_EFFECTIVE, 1 << _CAP_SYS_PTRACE, 0, 0, 0)
-        _add(tar, "ld-trace.so", loader, {"SCHILY.xattr.security.capability": capability.decode("ascii")})
+        capability = struct.pack(
+            "<5I", _VFS_CAP_REVISION_2_EFFECTIVE, 1 << _CAP_SYS_PTRACE, 0, 0, 0
+        )
+        _add(
+            tar,
+            "ld-trace.so",
+            loader,
+            {"SCHILY.xattr.security.capability": capability.decode("ascii")},
+        )
     return buffer.getvalue()
 
 
@@ -134,7 +165,9 @@ def _member(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:
     return info
 
 
-def _add(tar: tarfile.TarFile, name: str, data: bytes, pax: Mapping[str, str] | None = None) -> None:
+def _add(
+    tar: tarfile.TarFile, name: str, data: bytes, pax: Mapping[str, str] | None = None
+) -> None:
     info = _member(name, tarfile.REGTYPE, 0o755)
     info.size = len(data)
     info.pax_headers = dict(pax or {})

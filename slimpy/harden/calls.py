@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 def _names(*groups: str) -> frozenset[str]:
     return frozenset(name for group in groups for name in group.split())
@@ -36,6 +38,12 @@ issue 42871.
 NEVER = _names("clone3")
 """Never allowed: its flags lie in memory, where a filter cannot tell threads from namespaces."""
 
+OPENED_BY_TRACER = _names("kcmp pidfd_getfd process_madvise process_vm_readv process_vm_writev")
+"""Let through by Docker's default profile for SYS_PTRACE, which only the traced run has.
+
+What a trace says of them is no evidence that the app could use them before; seen on Docker 20.10.
+"""
+
 EVERYDAY_DENIAL = _names(
     "bind capset chmod chown chown32 connect execve execveat fchmod fchmodat fchown fchown32",
     "fchownat fcntl fcntl64 fremovexattr fsetxattr ftruncate futimesat ioctl ioprio_set kill",
@@ -47,13 +55,13 @@ EVERYDAY_DENIAL = _names(
     "setsid setsockopt setuid setuid32 setxattr shmctl symlink symlinkat tgkill tkill truncate",
     "unlink unlinkat utime utimensat utimes socket write writev",
 )
-"""Calls that answer EPERM because of their arguments or the caller's rights (see their manual pages).
+"""Calls that answer EPERM because of their arguments or the caller's rights (their manual pages).
 
 Docker's default profile allows them without a capability, so an EPERM of theirs is no filter's.
 Refusing them for good would break what no probe reached: a kill of a child after a stranger's.
 """
 
-ALLOWED_ARGUMENTS = {
+ALLOWED_ARGUMENTS: Mapping[str, tuple[tuple[Mapping[str, int | str], ...], ...]] = {
     # No CLONE_NEW* flag: a new user namespace opens most of the kernel to an unprivileged user.
     "clone": (({"index": 0, "value": 0x7E020000, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"},),),
     # PER_LINUX and PER_LINUX32, each with or without UNAME26; and the query.
@@ -64,4 +72,4 @@ ALLOWED_ARGUMENTS = {
     # Not AF_VSOCK (40), which is not bound to a network namespace.
     "socket": (({"index": 0, "value": 40, "valueTwo": 0, "op": "SCMP_CMP_NE"},),),
 }
-"""Name -> alternatives of argument tests, one of which must hold: Docker's default profile's limits."""
+"""Name -> alternatives of argument tests, one of which must hold; Docker's default has the same."""

@@ -7,6 +7,7 @@ are kept.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from slimpy.harden.calls import (
     EVERYDAY_DENIAL,
     FALLBACK,
     NEVER,
+    OPENED_BY_TRACER,
 )
 from slimpy.harden.dangerous import DANGEROUS
 from slimpy.harden.floor import Runtime, floor
@@ -79,6 +81,11 @@ def profile(activity: Activity, *, no_new_privileges: bool, runtime: Runtime = "
     )
 
 
+def to_json(result: Profile) -> str:
+    """The document as text, for ``--security-opt seccomp=FILE`` and the engine's API."""
+    return json.dumps(result.document, indent=2, sort_keys=True) + "\n"
+
+
 def unknown_calls(activity: Activity) -> tuple[TraceWarning, ...]:
     """One warning for each call that the tracer could only number: no profile can name it."""
     names = sorted({use.name for use in activity.syscalls if not _KNOWN_NAME.fullmatch(use.name)})
@@ -103,6 +110,8 @@ def _outcomes(activity: Activity) -> dict[str, set[str]]:
 def _decide(name: str, seen: set[str]) -> _Decision:
     if name in NEVER:
         return _Decision(ENOSYS, "its arguments cannot be checked; callers fall back to clone")
+    if name in OPENED_BY_TRACER:
+        return _Decision(EPERM, "only the traced run had the capability that opens it")
     if not seen or seen - _REFUSALS:
         return _Decision(None)
     if "ENOSYS" in seen:
@@ -124,7 +133,7 @@ def _architectures(activity: Activity) -> tuple[str, ...]:
 
 def _document(
     allowed: tuple[str, ...], refused: Mapping[str, _Decision], architectures: tuple[str, ...]
-) -> Mapping[str, Any]:
+) -> dict[str, Any]:
     """Docker's JSON form. EPERM is the default action's errno, so only other errnos need a rule."""
     plain = [name for name in allowed if name not in ALLOWED_ARGUMENTS]
     rules: list[dict[str, Any]] = [_rule(plain, "SCMP_ACT_ALLOW")]
@@ -140,7 +149,7 @@ def _document(
     document: dict[str, Any] = {"defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules}
     if architectures:
         document["architectures"] = list(architectures)
-    return MappingProxyType(document)
+    return document
 
 
 def _rule(names: list[str], action: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Walks a path through an image's links as the kernel does (path_resolution(7)), on the tree alone."""
+"""Walks a path through an image's links as the kernel does, see path_resolution(7)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAXIMUM_LINKS = 40
 class Resolution:
     """Where a path leads.
 
-    ``real`` is the link-free path, None if nothing is there or too many links were passed (``loop``).
+    ``real`` is the link-free path, None if nothing is there or it went round in a ``loop``.
     ``links`` are the symbolic links passed, in order, each once and by its own real path.
     ``missing`` is the first thing that is not there: the real directory reached so far joined with
     the next component only, whatever would have come after it. Where a component follows something
@@ -33,8 +33,8 @@ def resolve(tree: Tree, path: str, *, follow_last: bool = True) -> Resolution:
     """Walk ``path`` from the image's root; a relative path starts there too.
 
     ``..`` leads to the parent of the real directory and stays at the root; absolute targets start
-    again at the image's root. Without ``follow_last`` a link in the last place is the result itself,
-    as for lstat(2), unless a slash or a dot follows it.
+    again at the image's root. Without ``follow_last`` a link in the last place is itself the
+    result, as for lstat(2), unless a slash or a dot follows it.
     """
     waiting = _components(path)
     passed: dict[ImagePath, None] = {}
@@ -71,7 +71,7 @@ def resolve(tree: Tree, path: str, *, follow_last: bool = True) -> Resolution:
 
 
 def _components(path: str) -> list[str]:
-    """The components reversed, ready to pop; a trailing slash becomes a dot, which asks the same."""
+    """The components reversed, ready to pop; a dot for a trailing slash, which asks the same."""
     parts = [part for part in path.split("/") if part]
     if parts and path.endswith("/"):
         parts.append(".")

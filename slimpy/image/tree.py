@@ -119,7 +119,7 @@ class Tree:
         return tuple(self._entries[path] for path in self._inodes.get(entry.inode, (entry.path,)))
 
     def parents(self, path: ImagePath) -> Iterator[ImagePath]:
-        """The directories on the way, from the root down to the direct parent; none for the root."""
+        """The directories on the way, from the root to the direct parent; none for the root."""
         if path == ROOT:
             return
         yield ROOT

@@ -1,0 +1,3 @@
+# White letters on dark.
+colour=#eee
+background=#222

@@ -1,0 +1,3 @@
+# Dark letters on white.
+colour=#222
+background=#fff

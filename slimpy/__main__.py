@@ -1,0 +1,5 @@
+"""``python -m slimpy`` is ``slim``."""
+
+from slimpy.cli import main
+
+main()

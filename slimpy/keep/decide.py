@@ -1,0 +1,61 @@
+"""Decides what ships: from what is in the image and what the run did to path -> reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from probes.model import Trace
+from slimpy.image.contents import Contents
+from slimpy.image.tree import Tree
+from slimpy.keep import config, follow, programs, system
+from slimpy.keep.draft import Draft
+from slimpy.keep.includes import included
+from slimpy.keep.listed import ListedDirectories
+from slimpy.keep.scan import scanners
+from slimpy.keep.scene import Scene, Want
+from slimpy.keep.standins import StandIns
+from slimpy.keep.touched import listings, touched
+from slimpy.model import Image, ImagePath, KeepSet, Reason
+
+
+def decide(
+    image: Image,
+    tree: Tree,
+    trace: Trace,
+    contents: Contents,
+    *,
+    includes: Sequence[str] = (),
+    extra: Mapping[ImagePath, Iterable[Reason]] | None = None,
+    ignore: Sequence[str] = (),
+) -> KeepSet:
+    """The set of paths that ship, each under its real name and with at least one reason.
+
+    The rules are repeated on what the last round added, until nothing is added. They only ever ask
+    for more when more is kept, so the result depends neither on the order of events nor of rules.
+
+    Args:
+        includes: the user's patterns (`slimpy.keep.includes`).
+        extra: paths to keep for other reasons, such as those that the slim image missed.
+        ignore: directories that belong to the tracing and not to the image.
+    """
+    scene = Scene(image, tree, trace, contents, tuple(ignore))
+    scans = scanners(scene)
+    draft = Draft(scene)
+    draft.absorb(scans.values())
+    draft.absorb(touched(scene, scans))
+    draft.absorb(config.configured(scene))
+    draft.absorb(system.always(scene))
+    draft.absorb(included(scene, includes))
+    draft.absorb(Want(path, why) for path, reasons in (extra or {}).items() for why in reasons)
+    listed = ListedDirectories(scene, listings(scene, scans))
+    stand_ins = StandIns(tree)
+    draft.absorb(listed(draft))
+    while fresh := draft.take():
+        files = programs.heads(scene, draft, fresh)
+        draft.absorb(follow.targets(scene, draft, stand_ins, fresh))
+        draft.absorb(follow.other_names(scene, draft, fresh))
+        draft.absorb(programs.interpreters(scene, files))
+        draft.absorb(programs.libraries(scene, files))
+        draft.absorb(system.needed_by(scene, files))
+        draft.absorb(listed(draft))
+    return draft.finish()

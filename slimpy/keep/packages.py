@@ -1,0 +1,183 @@
+"""Which package owns a path, read from the databases that lie in the image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from probes.model import TraceWarning
+from slimpy.image.contents import Contents
+from slimpy.image.links import resolve
+from slimpy.image.tree import Tree, name
+from slimpy.model import Entry, FileType, ImagePath, decoded
+
+MOST_BYTES = 256 << 20
+"""How much of all package databases is read together, in bytes; a full desktop system has 60 MB."""
+
+_DPKG = "/var/lib/dpkg/status"
+_DPKG_LISTS = "/var/lib/dpkg/info"
+_DISTROLESS = "/var/lib/dpkg/status.d"
+_APK = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
+_RPM = ("/var/lib/rpm", "/usr/lib/sysimage/rpm")
+
+_UNREAD = "the image has an rpm database, which is not read: the owners of its files are unknown"
+_TOO_LARGE = "a package database is too large to be read: the owners of its files are unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """Owner (``name version``) of each path that a package installed, and what could not be told.
+
+    Directories have no owner: most belong to many packages.
+    """
+
+    owners: Mapping[ImagePath, str]
+    warnings: tuple[TraceWarning, ...] = ()
+
+
+def owners(tree: Tree, contents: Contents) -> Mapping[ImagePath, str]:
+    """The package that owns each path; paths without an owner are left out."""
+    return survey(tree, contents).owners
+
+
+def survey(tree: Tree, contents: Contents) -> Ownership:
+    """Read the databases of dpkg (also distroless's ``status.d``) and apk, in one fetch."""
+    return _Survey(tree, contents).result()
+
+
+class _Survey:
+    def __init__(self, tree: Tree, contents: Contents) -> None:
+        self._tree = tree
+        self._contents = contents
+        self._directories: dict[str, ImagePath | None] = {}
+        self._owners: dict[ImagePath, str] = {}
+        self._left = MOST_BYTES
+        self._too_large = 0
+
+    def result(self) -> Ownership:
+        files = self._databases()
+        self._contents.fetch([entry.path for entry in files])
+        self._dpkg()
+        self._distroless()
+        self._apk()
+        warnings = []
+        rpm = sum(bool(self._files_in(directory)) for directory in _RPM)
+        if rpm:
+            warnings.append(TraceWarning("packages", _UNREAD, rpm))
+        if self._too_large:
+            warnings.append(TraceWarning("packages", _TOO_LARGE, self._too_large))
+        return Ownership(MappingProxyType(self._owners), tuple(warnings))
+
+    def _databases(self) -> list[Entry]:
+        """What will be read, cut at the bound."""
+        single = [self._file(path) for path in (_DPKG, *_APK)]
+        lists = [e for e in self._files_in(_DPKG_LISTS) if e.path.endswith(".list")]
+        found, total = [], 0
+        for entry in (*single, *lists, *self._files_in(_DISTROLESS)):
+            if entry is not None and total + entry.size <= MOST_BYTES:
+                total += entry.size
+                found.append(entry)
+        return found
+
+    def _dpkg(self) -> None:
+        versions: dict[str, str] = {}
+        for stanza in _stanzas(
+            self._lines(self._file(_DPKG)), ("Package", "Version", "Architecture")
+        ):
+            package, version = stanza.get("Package", ""), stanza.get("Version", "")
+            versions[package] = version
+            versions[f"{package}:{stanza.get('Architecture', '')}"] = version
+        for entry in self._files_in(_DPKG_LISTS):
+            if entry.path.endswith(".list"):
+                package = name(entry.path).removesuffix(".list")
+                owner = f"{package.partition(':')[0]} {versions.get(package, '')}".strip()
+                self._own(self._lines(entry), owner)
+
+    def _distroless(self) -> None:
+        for entry in self._files_in(_DISTROLESS):
+            if entry.path.endswith(".md5sums"):
+                continue
+            stanza = next(_stanzas(self._lines(entry), ("Package", "Version")), {})
+            owner = f"{stanza.get('Package', name(entry.path))} {stanza.get('Version', '')}".strip()
+            sums = self._tree.get(f"{entry.path}.md5sums")
+            # Each line is a digest, two spaces and a path without its leading slash.
+            self._own((f"/{line.partition('  ')[2]}" for line in self._lines(sums)), owner)
+            self._own((entry.path,), owner)
+
+    def _apk(self) -> None:
+        for database in _APK:
+            owner = directory = package = ""
+            for line in self._lines(self._file(database)):
+                key, _, value = line.partition(":")
+                match key:
+                    case "":
+                        owner = directory = package = ""
+                    case "P":
+                        owner = package = value
+                    case "V":
+                        owner = f"{package} {value}"
+                    case "F":
+                        directory = value
+                    case "R":
+                        self._own((f"/{directory}/{value}",), owner)
+
+    def _own(self, paths: Iterable[str], owner: str) -> None:
+        for path in paths:
+            entry = self._at(path)
+            if entry is not None and entry.type is not FileType.DIRECTORY:
+                self._owners.setdefault(entry.path, owner)
+
+    def _at(self, path: str) -> Entry | None:
+        """The entry that is meant: a database may say ``/lib/x`` for what is ``/usr/lib/x``."""
+        entry = self._tree.get(path)
+        if entry is not None or not path.startswith("/"):
+            return entry
+        directory, _, last = path.rpartition("/")
+        if directory not in self._directories:
+            self._directories[directory] = resolve(self._tree, directory or "/").real
+        real = self._directories[directory]
+        return None if real is None else self._tree.get(f"{real.rstrip('/')}/{last}")
+
+    def _file(self, path: str) -> Entry | None:
+        real = resolve(self._tree, path).real
+        entry = None if real is None else self._tree.get(real)
+        return entry if entry is not None and entry.type is FileType.FILE else None
+
+    def _files_in(self, directory: str) -> tuple[Entry, ...]:
+        real = resolve(self._tree, directory).real
+        if real is None:
+            return ()
+        return tuple(e for e in self._tree.children(real) if e.type is FileType.FILE)
+
+    def _lines(self, entry: Entry | None) -> Iterator[str]:
+        if entry is None or entry.type is not FileType.FILE:
+            return
+        if entry.size > self._left:
+            self._too_large += 1
+            return
+        self._left -= entry.size
+        try:
+            data = self._contents.read(entry.path, entry.size)
+        except FileNotFoundError:
+            return
+        for line in data.split(b"\n"):
+            yield decoded(line)
+
+
+def _stanzas(lines: Iterable[str], keys: Iterable[str]) -> Iterator[dict[str, str]]:
+    """The wanted fields of each paragraph of a Debian control file (deb822(5))."""
+    prefixes = {f"{key}:": key for key in keys}
+    stanza: dict[str, str] = {}
+    for line in lines:
+        if not line.strip():
+            if stanza:
+                yield stanza
+            stanza = {}
+            continue
+        head, colon, value = line.partition(":")
+        key = prefixes.get(head + colon)
+        if key is not None:
+            stanza[key] = value.strip()
+    if stanza:
+        yield stanza

@@ -1,0 +1,241 @@
+"""Builds the report's document from the values of a whole run. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from probes.model import Answer, CommandAnswer, Exchange, HttpAnswer, NoAnswer, Trace, TraceWarning
+from slimpy.harden.dangerous import DANGEROUS, still_blocked
+from slimpy.harden.seccomp import unknown_calls
+from slimpy.image.tree import Tree
+from slimpy.model import (
+    ROOT,
+    Account,
+    Entry,
+    FileType,
+    Image,
+    KeepSet,
+    Profile,
+    Verdict,
+    display,
+)
+from slimpy.report.schema import (
+    SCHEMA,
+    SLIMMED,
+    VERSION,
+    AccountFacts,
+    Count,
+    ExchangeFacts,
+    ImageFacts,
+    Report,
+    RuleFacts,
+    SeccompFacts,
+    TraceFacts,
+    WarningFacts,
+)
+from slimpy.report.tsv import escape
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """All that a run came to.
+
+    ``slim`` is None where none was made; ``tag`` is its lasting name, empty where it was not tagged;
+    ``seconds`` by stage; ``directory`` is where the report will lie, as people are to read it.
+    """
+
+    image: Image
+    tree: Tree
+    trace: Trace
+    keep: KeepSet
+    account: Account
+    profile: Profile
+    verdict: Verdict | None
+    slim: Image | None
+    tag: str
+    seconds: Mapping[str, float]
+    slimpy: str
+    directory: str
+    warnings: tuple[TraceWarning, ...] = ()
+
+
+def build(outcome: Outcome) -> Report:
+    """The document of a run."""
+    image, slim, keep = outcome.image, outcome.slim, outcome.keep
+    return Report(
+        schema=SCHEMA,
+        version=VERSION,
+        slimpy=outcome.slimpy,
+        status=_status(outcome.verdict),
+        image=ImageFacts(display(image.reference), display(image.id), image.size),
+        slim=ImageFacts(display(outcome.tag), display(slim.id), slim.size) if slim else None,
+        factor=round(image.size / slim.size, 2) if slim and slim.size else None,
+        kept=_count(kept_entries(outcome.tree, keep), keep),
+        removed=_count(removed_entries(outcome.tree, keep), keep),
+        placeholders=len(keep.placeholders),
+        kept_by_rule=_by_rule(outcome.tree, keep),
+        refused={escape(path): display(why) for path, why in sorted(keep.refused.items())},
+        trace=_trace(outcome.trace),
+        exchanges=_exchanges(outcome.trace, outcome.verdict),
+        causes=tuple(map(display, outcome.verdict.causes)) if outcome.verdict else (),
+        account=_account(outcome.account),
+        seccomp=_seccomp(outcome.profile),
+        warnings=_warnings(outcome),
+        seconds={name: round(spent, 3) for name, spent in outcome.seconds.items()},
+        directory=display(outcome.directory),
+    )
+
+
+def encode(report: Report) -> str:
+    """The document as indented JSON, ending in a newline."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
+
+
+def kept_entries(tree: Tree, keep: KeepSet) -> Iterator[Entry]:
+    """What ships, in the tree's order; the root itself is not counted, every image has it."""
+    return (entry for entry in tree.below(ROOT) if entry.path in keep)
+
+
+def removed_entries(tree: Tree, keep: KeepSet) -> Iterator[Entry]:
+    """What does not ship, directories and links included, in the tree's order."""
+    return (entry for entry in tree.below(ROOT) if entry.path not in keep)
+
+
+def content_size(entry: Entry, keep: KeepSet) -> int:
+    """The bytes of a regular file; none for a placeholder, which is kept by its name only."""
+    is_whole = entry.type is FileType.FILE and entry.path not in keep.placeholders
+    return entry.size if is_whole else 0
+
+
+def _status(verdict: Verdict | None) -> str:
+    if verdict is None:
+        return "failed: the slim image was never run"
+    if not verdict.started:
+        return "failed: the slim image did not start"
+    if not verdict.comparisons:
+        return "failed: there was nothing to compare"
+    if verdict.passed:
+        return SLIMMED
+    total = len(verdict.comparisons)
+    return f"failed: {total - verdict.same} of {total} answers differ"
+
+
+def _count(entries: Iterable[Entry], keep: KeepSet) -> Count:
+    kinds: Counter[FileType] = Counter()
+    total = 0
+    seen: set[int] = set()
+    for entry in entries:
+        kinds[entry.type] += 1
+        if entry.inode not in seen:
+            total += content_size(entry, keep)
+        if entry.inode:
+            seen.add(entry.inode)
+    files, directories = kinds.pop(FileType.FILE, 0), kinds.pop(FileType.DIRECTORY, 0)
+    links = kinds.pop(FileType.LINK, 0)
+    return Count(files, directories, links, kinds.total(), total)
+
+
+def _by_rule(tree: Tree, keep: KeepSet) -> tuple[RuleFacts, ...]:
+    """Rules with what they keep, the heaviest first."""
+    paths: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    seen: set[int] = set()
+    for entry in kept_entries(tree, keep):
+        rule = next((reason.rule.value for reason in keep.reasons[entry.path]), "unknown")
+        paths[rule] += 1
+        if entry.inode not in seen:
+            sizes[rule] += content_size(entry, keep)
+        if entry.inode:
+            seen.add(entry.inode)
+    facts = (RuleFacts(rule, paths[rule], sizes[rule]) for rule in paths)
+    return tuple(sorted(facts, key=lambda item: (-item.bytes, item.rule)))
+
+
+def _trace(trace: Trace) -> TraceFacts:
+    activity = trace.activity
+    listeners = {f"{item.protocol} {item.address}:{item.port}" for item in activity.listeners}
+    executables = {process.executable for process in activity.processes if process.executable}
+    return TraceFacts(
+        events=len(activity.events),
+        paths=len({event.path for event in activity.events}),
+        syscalls=len({use.name for use in activity.syscalls}),
+        executables=tuple(sorted(map(escape, executables))),
+        processes=len(activity.processes),
+        listeners=tuple(sorted(map(display, listeners))),
+        ports=tuple(sorted(trace.ports)),
+        complete=activity.complete,
+    )
+
+
+def _exchanges(trace: Trace, verdict: Verdict | None) -> tuple[ExchangeFacts, ...]:
+    if verdict is None or not verdict.comparisons:
+        return tuple(_unanswered(exchange) for exchange in trace.exchanges)
+    return tuple(
+        ExchangeFacts(
+            display(item.name),
+            display(item.kind),
+            item.sameness.value,
+            display(item.fat),
+            display(item.slim),
+            tuple(map(display, item.differences)),
+        )
+        for item in verdict.comparisons
+    )
+
+
+def _unanswered(exchange: Exchange) -> ExchangeFacts:
+    fat = display(_in_short(exchange.answer))
+    return ExchangeFacts(display(exchange.name), exchange.kind, "unknown", fat, "", ())
+
+
+def _in_short(answer: Answer) -> str:
+    match answer:
+        case HttpAnswer():
+            return f"status {answer.status}, {answer.size} bytes"
+        case CommandAnswer():
+            return f"exit code {answer.exit_code}, {len(answer.stdout)} bytes of output"
+        case NoAnswer():
+            return f"no answer: {answer.reason}"
+
+
+def _account(account: Account) -> AccountFacts:
+    return AccountFacts(
+        display(account.user),
+        account.uid,
+        account.gid,
+        account.source,
+        display(account.why),
+        tuple(map(escape, account.chown)),
+    )
+
+
+def _seccomp(profile: Profile) -> SeccompFacts:
+    return SeccompFacts(
+        allowed=tuple(map(display, profile.allowed)),
+        architectures=profile.architectures,
+        refused={display(name): display(why) for name, why in sorted(profile.refused.items())},
+        dangerous=len(DANGEROUS),
+        still_blocked=still_blocked(profile),
+    )
+
+
+def _warnings(outcome: Outcome) -> tuple[WarningFacts, ...]:
+    """All warnings of the run, equal ones added up, in the order of the stages."""
+    activity = outcome.trace.activity
+    counts: Counter[tuple[str, str]] = Counter()
+    for group in (
+        activity.warnings,
+        outcome.trace.warnings,
+        outcome.keep.warnings,
+        unknown_calls(activity),
+        outcome.warnings,
+    ):
+        for warning in group:
+            counts[warning.code, warning.text] += warning.count
+    return tuple(
+        WarningFacts(display(code), display(text), count) for (code, text), count in counts.items()
+    )

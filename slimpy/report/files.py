@@ -1,0 +1,110 @@
+"""Writes a report's directory: the document, its lists and its text, each file at once or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from slimpy.errors import DiskFullError, OutputError
+from slimpy.harden.seccomp import to_json
+from slimpy.image.tree import Tree
+from slimpy.model import ImagePath, KeepSet, Profile, display
+from slimpy.report import keepfile, text
+from slimpy.report.document import encode, removed_entries
+from slimpy.report.schema import Report
+from slimpy.report.tsv import escape
+
+REPORT = "report.json"
+KEPT = "kept-files.tsv"
+REMOVED = "removed-files.tsv"
+SECCOMP = "seccomp.json"
+TEXT = "report.txt"
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def write(
+    report: Report,
+    keep: KeepSet,
+    tree: Tree,
+    profile: Profile,
+    owners: Mapping[ImagePath, str],
+    directory: Path,
+) -> None:
+    """Write all files of a report; an earlier report's files are replaced.
+
+    All are written beside their place first and then renamed, the document last: whoever finds a
+    document finds the lists that belong to it. ``owners`` is path -> package.
+
+    Raises:
+        OutputError: the directory cannot be written.
+        DiskFullError: there is no space left.
+    """
+    parts: tuple[tuple[str, Iterable[str]], ...] = (
+        (KEPT, keepfile.lines(keep, tree)),
+        (REMOVED, removed_lines(keep, tree, owners)),
+        (SECCOMP, (to_json(profile),)),
+        (TEXT, (text.plain(report),)),
+        (REPORT, (encode(report),)),
+    )
+    with _output_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        try:
+            for name, lines in parts:
+                _write_lines(temporary(directory, name), lines)
+            for name, _ in parts:
+                temporary(directory, name).replace(directory / name)
+        finally:
+            for name, _ in parts:
+                temporary(directory, name).unlink(missing_ok=True)
+
+
+def check_writable(directory: Path) -> None:
+    """Find out before the work starts that a report can be written there; makes the directory.
+
+    Raises:
+        OutputError: it cannot.
+        DiskFullError: there is no space left.
+    """
+    with _output_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        trial = temporary(directory, "trial")
+        try:
+            _write_lines(trial, ("writable\n",))
+        finally:
+            trial.unlink(missing_ok=True)
+
+
+def temporary(directory: Path, name: str) -> Path:
+    """Where a file is written before it takes its place; another process has another name."""
+    return directory / f".{name}.{os.getpid()}.part"
+
+
+def removed_lines(keep: KeepSet, tree: Tree, owners: Mapping[ImagePath, str]) -> Iterator[str]:
+    """The ledger of what does not ship, one line per path."""
+    yield "path\ttype\tsize\tpackage\n"
+    for entry in removed_entries(tree, keep):
+        package = owners.get(entry.path, "")
+        yield f"{escape(entry.path)}\t{entry.type}\t{entry.size}\t{escape(package)}\n"
+
+
+def _write_lines(path: Path, lines: Iterable[str]) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(lines)
+
+
+@contextmanager
+def _output_errors(directory: Path) -> Iterator[None]:
+    where = display(str(directory))
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            message = f"The report cannot be written to {where}: no space left on the device."
+            raise DiskFullError(message, hint="Free some space or name another --report-dir.") from error
+        reason = error.strerror or type(error).__name__
+        message = f"The report cannot be written to {where}: {reason}."
+        raise OutputError(message, hint="Name a directory of yours with --report-dir.") from error

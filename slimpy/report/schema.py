@@ -1,0 +1,140 @@
+"""The report's document: versioned, plain values only, every text safe to print.
+
+Sizes are bytes of contents, times are seconds. Paths are escaped as in the tables beside it
+(`slimpy.report.tsv`), so that each stays one line and can be read back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+SCHEMA = "slimpy-report"
+VERSION = 1
+"""Raised when a key changes its meaning or goes; a new key does not raise it."""
+
+SLIMMED = "slimmed"
+"""The status of a build whose slim image answers like the original."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """One of the two images; ``reference`` is empty where it was given no name."""
+
+    reference: str
+    id: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many paths of each kind, and the bytes of their contents (hard links once)."""
+
+    files: int = 0
+    directories: int = 0
+    links: int = 0
+    others: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TraceFacts:
+    """What the run of the original showed; ``listeners`` as ``tcp 0.0.0.0:80``."""
+
+    events: int
+    paths: int
+    syscalls: int
+    executables: tuple[str, ...]
+    processes: int
+    listeners: tuple[str, ...]
+    ports: tuple[int, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeFacts:
+    """One probe: both answers in short and the verdict, ``unknown`` where the slim was not asked."""
+
+    name: str
+    kind: str
+    verdict: str
+    fat: str
+    slim: str
+    differences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """Whom the slim image runs as, and what was handed to that user."""
+
+    user: str
+    uid: int
+    gid: int
+    source: str
+    why: str
+    chown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeccompFacts:
+    """The profile in short; ``seccomp.json`` is the whole of it."""
+
+    allowed: tuple[str, ...]
+    architectures: tuple[str, ...]
+    refused: Mapping[str, str]
+    dangerous: int
+    still_blocked: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFacts:
+    """What a rule keeps: each path counts once, for the first of its reasons."""
+
+    rule: str
+    paths: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class WarningFacts:
+    """Something that the report cannot vouch for, and how often."""
+
+    code: str
+    text: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was done, why, and whether it holds.
+
+    ``status`` is ``slimmed`` or ``failed: ...``; ``factor`` is original size by slim size, None where
+    there is no slim image; ``placeholders`` are kept by name only; ``refused`` is path -> why;
+    ``directory`` is where the report lies; ``seconds`` by stage, in the order they were begun.
+    """
+
+    schema: str
+    version: int
+    slimpy: str
+    status: str
+    image: ImageFacts
+    slim: ImageFacts | None
+    factor: float | None
+    kept: Count
+    removed: Count
+    placeholders: int
+    kept_by_rule: tuple[RuleFacts, ...]
+    refused: Mapping[str, str]
+    trace: TraceFacts
+    exchanges: tuple[ExchangeFacts, ...]
+    causes: tuple[str, ...]
+    account: AccountFacts
+    seccomp: SeccompFacts
+    warnings: tuple[WarningFacts, ...]
+    seconds: Mapping[str, float]
+    directory: str
+
+    @property
+    def slimmed(self) -> bool:
+        """Whether the slim image answers like the original."""
+        return self.status == SLIMMED

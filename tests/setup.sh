@@ -1,0 +1,40 @@
+#!/bin/sh
+# Make this machine able to run slimpy and its tests: the tools that are put into containers, and a running Docker Engine.
+# Needs root only where something is missing. A running engine is reused; one that we start goes on running.
+set -eu
+
+packages=""
+need() { command -v "$1" >/dev/null 2>&1 || packages="$packages $2"; }
+need strace strace
+need find findutils
+need tar tar
+need gcc gcc
+need mmdebstrap mmdebstrap
+need musl-gcc musl-tools
+need skopeo skopeo
+need curl curl
+docker info >/dev/null 2>&1 || { need dockerd docker.io; need iptables iptables; }
+[ -e /usr/include/stdio.h ] || packages="$packages libc6-dev"
+if [ -n "$packages" ]; then
+    echo "setup: installing$packages"
+    apt-get update -qq
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
+fi
+
+if ! docker info >/dev/null 2>&1; then
+    echo "setup: starting the Docker Engine"
+    log=${TMPDIR:-/tmp}/slimpy-dockerd.log
+    rm -f /var/run/docker.pid
+    setsid dockerd >"$log" 2>&1 </dev/null &
+    tries=0
+    until docker info >/dev/null 2>&1; do
+        tries=$((tries + 1))
+        if [ "$tries" -gt 120 ]; then
+            echo "setup: the Docker Engine did not start; the end of its log:" >&2
+            tail -n 20 "$log" >&2
+            exit 1
+        fi
+        sleep 0.5
+    done
+fi
