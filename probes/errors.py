@@ -1,4 +1,4 @@
-"""How a probe can fail to do its work. The caller turns these into its own errors and exit codes."""
+"""How a probe can fail. The caller turns these into its own errors and exit codes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class AppExited(ProbeError):  # noqa: N818  # what happened, not whose fault it 
     def __init__(self, code: int, *, log: Sequence[str] = ()) -> None:
         super().__init__(
             f"The app ended with exit code {code} before it was ready.",
-            hint="For a command-line image say what to run (--run); else look at the app's last lines.",
+            hint="For a command-line image say what to run (--run); else see the last lines.",
             log=log,
         )
         self.code = code

@@ -142,7 +142,7 @@ class _Run:
     _known: dict[Page, Exchange] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Names of planned probes depend on the plan alone, so that they are the same in every run."""
+        """Names of planned probes depend on the plan alone: the same in every run."""
         several = len({call.port for call in self.plan.http if call.port}) > 1
         self._call_names = tuple(
             self._unique(call.name or _name(call.method, call.path, call.port if several else None))

@@ -5,15 +5,13 @@ Verdict -> Report.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from probes.files.recorder import merge
-
 from probes.errors import ProbeError
-from probes.model import Activity, Plan, Trace
+from probes.files.recorder import merge
+from probes.model import Activity, Plan, Trace, TraceWarning
 from slimpy import __version__
 from slimpy.engine.observe import Observation, Observer
 from slimpy.engine.protocol import Engine, Workspace
@@ -25,15 +23,26 @@ from slimpy.harden import seccomp
 from slimpy.image import listing
 from slimpy.image.spool import Spool
 from slimpy.image.tree import Tree
-from slimpy.keep.decide import decide, extend
-from slimpy.model import Account, Image, ImagePath, KeepSet, Profile, Reason, Verdict, epoch
+from slimpy.keep import packages
+from slimpy.keep.decide import decide
+from slimpy.model import (
+    Account,
+    Image,
+    ImagePath,
+    KeepSet,
+    Profile,
+    Reason,
+    Verdict,
+    display,
+    epoch,
+)
 from slimpy.pack.accounts import ensure_account
 from slimpy.pack.archive import write_archive
 from slimpy.pack.config import slim_config
 from slimpy.pack.layer import Packed, write_layer
 from slimpy.report import document
 from slimpy.settings import BuildOptions, checked_tag, default_tag
-from slimpy.verify.causes import find_causes, unlisted_calls
+from slimpy.verify.causes import find_causes
 from slimpy.verify.compare import compare
 from slimpy.verify.failures import as_slim_error, check_original
 
@@ -194,13 +203,15 @@ class Prover:
     def _mended(self, keep: KeepSet, account: Account, made: list[str]) -> Attempt:
         """Attempts as one user until it answers alike or nothing more can be mended."""
         calls = Activity()
+        missing: dict[ImagePath, tuple[Reason, ...]] = {}
         attempt = self._attempt(keep, account, calls, made, 0)
         for number in range(1, self.options.repair + 1):
             if attempt.verdict.passed:
                 break
             seen = self._diagnose(attempt)
             causes = find_causes(self.original.tree, keep, account, seen, round_number=number)
-            refused = unlisted_calls(attempt.profile, seen)
+            calls = merge((calls, seen))
+            refused = self._newly_allowed(calls, attempt.profile)
             sentences = (
                 *causes.sentences,
                 *(f"system call not in the profile: {name}" for name in refused),
@@ -211,15 +222,29 @@ class Prover:
             self.watch.progress.update(
                 f"round {number}: mending {len(sentences)} causes, such as {sentences[0]}"
             )
-            keep = self._widened(keep, causes.missing)
+            missing = {**missing, **causes.missing}
+            keep = self._widened(missing)
             account = replace(account, chown=tuple(sorted({*account.chown, *causes.forbidden})))
-            calls = merge((calls, seen))
             attempt = self._attempt(keep, account, calls, made, number)
         return attempt
 
-    def _widened(self, keep: KeepSet, missing: Mapping[ImagePath, tuple[Reason, ...]]) -> KeepSet:
+    def _widened(self, missing: Mapping[ImagePath, tuple[Reason, ...]]) -> KeepSet:
         original = self.original
-        return extend(original.image, original.tree, original.contents, keep, missing)
+        return decide(
+            original.image,
+            original.tree,
+            original.trace,
+            original.contents,
+            includes=self.options.includes,
+            extra=missing,
+            ignore=TOOLBOX,
+        )
+
+    def _newly_allowed(self, calls: Activity, profile: Profile) -> tuple[str, ...]:
+        """System calls that a profile would also let through if ``calls`` had been traced."""
+        activity = merge((self.original.trace.activity, calls))
+        wider = seccomp.profile(activity, no_new_privileges=False)
+        return tuple(sorted(set(wider.allowed) - set(profile.allowed)))
 
     def _attempt(
         self, keep: KeepSet, account: Account, extra: Activity, made: list[str], number: int
@@ -284,7 +309,7 @@ class Prover:
             self.workspace,
             self.options.plan,
             traced=traced,
-            seccomp=json.dumps(dict(profile.document)) if profile else None,
+            seccomp=seccomp.to_json(profile) if profile else None,
             replay=trace.exchanges,
             ports=trace.ports,
         )
@@ -331,7 +356,43 @@ def _settle(
     tagged = attempt.verdict.passed or options.keep_failed
     if tagged:
         engine.tag(attempt.image, options.tag)
-    with watch.stage("report") as stage:
-        report = _report(options, original, attempt, watch, tagged=tagged)
-        _write(report, original, attempt, options.report_directory, stage)
+    with watch.stage("owners") as stage:
+        owned = packages.survey(original.tree, original.contents)
+        stage.summary = f"{len(owned.owners):,} paths belong to packages"
+    outcome = document.Outcome(
+        image=original.image,
+        tree=original.tree,
+        trace=original.trace,
+        keep=attempt.keep,
+        account=attempt.account,
+        profile=attempt.profile,
+        verdict=attempt.verdict,
+        slim=attempt.image,
+        tag=options.tag if tagged else "",
+        seconds=dict(watch.seconds),
+        slimpy=__version__,
+        directory=str(options.report_directory),
+        warnings=(
+            *owned.warnings,
+            *_skipped(attempt.packed),
+            *seccomp.unknown_calls(original.trace.activity),
+        ),
+    )
+    report = document.build(outcome)
+    document.write(
+        report,
+        attempt.keep,
+        original.tree,
+        attempt.profile,
+        owned.owners,
+        options.report_directory,
+    )
     return report
+
+
+def _skipped(packed: Packed) -> tuple[TraceWarning, ...]:
+    """What the packer had to leave out is told, not hidden."""
+    return tuple(
+        TraceWarning("not-packed", f"{display(path)} is not in the slim image: {why}")
+        for path, why in sorted(packed.skipped.items())
+    )

@@ -26,8 +26,8 @@ class Use(NamedTuple):
 _BY_PATH = {  # the path is the first argument
     Operation.STAT: "stat lstat stat64 lstat64 oldstat oldlstat access statfs statfs64 getxattr "
     "lgetxattr listxattr llistxattr umount umount2 oldumount",
-    Operation.WRITE: "truncate truncate64 chmod chown lchown chown32 lchown32 utime utimes setxattr "
-    "lsetxattr removexattr lremovexattr acct",
+    Operation.WRITE: "truncate truncate64 chmod chown lchown chown32 lchown32 utime utimes "
+    "setxattr lsetxattr removexattr lremovexattr acct",
     Operation.OPEN: "uselib swapon swapoff",
     Operation.CREATE: "mkdir mknod",
     Operation.REMOVE: "unlink rmdir",

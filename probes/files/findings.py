@@ -24,9 +24,11 @@ _TEXTS = {
 class Findings:
     """The collection that a recorder fills; ``during`` labels what is recorded from now on."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, text: int) -> None:
+        """``limit`` distinct events and calls at most, with ``text`` characters of paths in all."""
         self.during = ""
         self._limit = limit
+        self._room = text
         self._events: dict[tuple[str, Operation, str | None, str, str | None], str] = {}
         self._uses: dict[tuple[str, str, str], set[str]] = {}
         self._warnings: dict[str, tuple[str, int]] = {}
@@ -38,10 +40,12 @@ class Findings:
         key = (path, operation, error, executable, final)
         if key in self._events:
             return
-        if len(self._events) >= self._limit:
+        size = len(path) + len(final or "")
+        if len(self._events) >= self._limit or size > self._room:
             self.warn("strace-overflow", path.encode("utf-8", "surrogateescape"))
             return
         self._events[key] = self.during
+        self._room -= size
 
     def use(self, name: bytes, arch: str, executable: str, outcome: str) -> None:
         """Note that a program made a system call, with its outcome."""

@@ -145,12 +145,13 @@ class Meaning:
     def _base(self, task: Task, arg: bytes) -> str | None:
         """The directory that a descriptor stands for; a printed working directory is believed."""
         found = annotation(arg)
-        at_cwd = arg.startswith(b"AT_FDCWD")
-        if found is None or not found.text.startswith("/"):
-            return task.directories.cwd if at_cwd else None
-        if at_cwd:
-            self._tasks.chdir(task, found.text)
-        return found.text
+        known = found.text if found and found.text.startswith("/") else None
+        if not arg.startswith(b"AT_FDCWD"):
+            return known
+        if known is not None and known != task.directories.cwd:
+            # Only here strace prints the kernel's note on a removed directory as part of the name.
+            self._tasks.chdir(task, known.removesuffix(" (deleted)"))
+        return task.directories.cwd
 
     def _change(self, task: Task, call: Call, outcome: str) -> None:
         """What the call changes for later ones; failed calls change nothing."""

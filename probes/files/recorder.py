@@ -15,8 +15,10 @@ from probes.files.tasks import Task, Tasks
 from probes.model import Activity, FileEvent, Listener, Process, SyscallUse, TraceWarning
 
 _MAX_LINE = 1 << 20  # bytes; a path of 4095 bytes, each as four characters, is far below
-_MAX_HELD = 4096  # lines of pids whose parent is not known yet
+_MAX_HEAD = 1 << 16  # bytes of an interrupted call; two such paths and their directories fit
+_MAX_HELD = 1 << 22  # bytes of lines of pids whose parent is not known yet
 _MAX_EVENTS = 1_000_000
+_MAX_TEXT = 200_000_000  # characters of all paths
 
 _PERSONALITY = re.compile(rb"\[ Process PID=\d+ runs in ([\w ]+) mode\. \]")
 _SUPERSEDED = re.compile(rb"\+\+\+ superseded by execve in pid (\d{1,10}) \+\+\+")
@@ -40,7 +42,7 @@ class Recorder:
 
     def __init__(self, *, cwd: str, root_executable: str = "", arch: str = "x86_64") -> None:
         self._lock = threading.Lock()
-        self._findings = Findings(_MAX_EVENTS)
+        self._findings = Findings(_MAX_EVENTS, _MAX_TEXT)
         self._tasks = Tasks(cwd, root_executable, arch)
         self._sockets = Sockets()
         self._meaning = Meaning(self._findings, self._tasks, self._sockets)
@@ -48,6 +50,7 @@ class Recorder:
         self._rest = bytearray()
         self._skipping = False
         self._held: dict[bytes, list[bytes]] = {}
+        self._held_size = 0
         self._lines = 0
 
     def feed(self, data: bytes) -> None:
@@ -156,9 +159,10 @@ class Recorder:
         if self._tasks.full():
             self._findings.warn("strace-overflow", line)
             return None
-        task = self._tasks.stranger(pid, guess=sum(map(len, self._held.values())) >= _MAX_HELD)
+        task = self._tasks.stranger(pid, guess=self._held_size >= _MAX_HELD)
         if task is None:
             self._held.setdefault(pid, []).append(line)
+            self._held_size += len(line)
             return None
         self._release(pid)
         return self._tasks.by_pid.get(pid)
@@ -166,12 +170,16 @@ class Recorder:
     def _release(self, pid: bytes) -> None:
         """Read the lines that were held until their task was known."""
         for line in self._held.pop(pid, ()):
+            self._held_size -= len(line)
             body = line.partition(b" ")[2]
             self._line(line, pid, body, self._tasks.by_pid.get(pid))
 
     def _call(self, task: Task, name: bytes, text: bytes, body: bytes) -> None:
         if task.head:
             self._meaning.interrupted(task)
+        if text.endswith(UNFINISHED) and len(text) > _MAX_HEAD:
+            self._bad(text)
+            return
         if text.endswith(UNFINISHED):
             task.head = text[: -len(UNFINISHED)]
             if name in FORK_CALLS:

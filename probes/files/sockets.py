@@ -119,6 +119,8 @@ def _protocol(name: bytes | None) -> _Protocol | None:
 
 
 def _name(address: bytes) -> tuple[str, int] | None:
+    if not address.startswith(b"{sa_family=AF_INET"):
+        return None
     port, host = _PORT.search(address), _ADDRESS.search(address)
     if port is None:
         return None

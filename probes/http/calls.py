@@ -53,7 +53,7 @@ def request_of(
 
 
 def _page(scheme: Literal["http", "https"], port: int, path: str) -> Page:
-    """A path as written; a whole URL (captured from a Location header, say) if it leads to the app."""
+    """A path as written; or a whole URL, as a Location header has it, that leads to the app."""
     path = path.partition("#")[0]
     if not path.startswith("/"):
         found = absolute(Page(scheme, port, "/"), path)
@@ -87,7 +87,7 @@ def _form(call: HttpCall, values: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _multipart(form: Mapping[str, str], files: tuple[Upload, ...]) -> tuple[bytes, str]:
-    """RFC 7578. The boundary comes from the contents, so that both images get the very same bytes."""
+    """RFC 7578. The boundary comes from the contents: both images get the very same bytes."""
     parts = [(_disposition(name), value.encode()) for name, value in form.items()]
     for file in files:
         head = _disposition(file.field, file.filename)

@@ -112,7 +112,7 @@ def _html(page: Page, text: str) -> Iterator[Page | None]:
 
 
 def _elsewhere(base: LexborNode, page: Page) -> Page:
-    """A base on another host takes every relative link with it; port 0 matches no page of the app."""
+    """A base on another host takes every relative link with it: port 0 matches no page."""
     link = (base.attributes.get("href") or "").strip()
     return Page(page.scheme, 0, "/") if "//" in link else page
 

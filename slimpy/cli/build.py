@@ -114,11 +114,14 @@ def command(
     """
     plan = _plan(probe_file, http, commands, runs)
     plan = _with_flags(plan, ports=ports, variables=variables, ready=ready, timeout=ready_timeout)
-    limits = {"enabled": crawl, "depth": crawl_depth, "pages": crawl_pages}
+    crawling = plan.crawl
     plan = replace(
         plan,
         crawl=replace(
-            plan.crawl, **{key: value for key, value in limits.items() if value is not None}
+            crawling,
+            enabled=crawling.enabled if crawl is None else crawl,
+            depth=crawling.depth if crawl_depth is None else crawl_depth,
+            pages=crawling.pages if crawl_pages is None else crawl_pages,
         ),
     )
     out = checked_tag(tag or default_tag(image))
@@ -132,7 +135,7 @@ def command(
 def _plan(
     file: Path | None, http: tuple[str, ...], commands: tuple[str, ...], runs: tuple[str, ...]
 ) -> Plan:
-    from probes import planfile
+    from probes import planfile, shorthand
     from probes.errors import PlanError
     from probes.model import Plan
 
@@ -143,9 +146,9 @@ def _plan(
     try:
         return replace(
             plan,
-            http=(*plan.http, *map(planfile.parse_http, http)),
-            commands=(*plan.commands, *map(planfile.parse_exec, commands)),
-            runs=(*plan.runs, *map(planfile.parse_run, runs)),
+            http=(*plan.http, *map(shorthand.parse_http, http)),
+            commands=(*plan.commands, *map(shorthand.parse_exec, commands)),
+            runs=(*plan.runs, *map(shorthand.parse_run, runs)),
         )
     except PlanError as error:
         raise UsageError(error.message, hint=error.hint) from error

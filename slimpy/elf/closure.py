@@ -32,7 +32,7 @@ class MissingLibrary:
 class Closure:
     """What the given files need besides themselves: path -> reasons, sorted.
 
-    Links on the way and the files that the loaders read (cache, path file, ld.so.preload) are there.
+    Links on the way and the files that the loaders read (cache, path file, ld.so.preload) are in.
     """
 
     needed: Mapping[ImagePath, tuple[Reason, ...]]
@@ -189,15 +189,14 @@ class _Work:
     def _retry_libraries(self) -> None:
         """Give plugins what the programs that may load them would add to the search."""
         places = self._program_rpaths()
-        lacking = [
-            process
-            for library in self.libraries
-            for process in self.processes[library.real]
-            if process.missing and places.get(library.facts.abi)
-        ]
-        for process in lacking:
-            process.retry(places[process.main.facts.abi])
-        self._advance(lacking)
+        processes = [one for item in self.libraries for one in self.processes[item.real]]
+        while processes:
+            processes = [
+                process
+                for process in processes
+                if process.missing and process.retry(places.get(process.main.facts.abi, ()))
+            ]
+            self._advance(processes)
 
     def _program_rpaths(self) -> dict[Abi, dict[Place, None]]:
         places: dict[Abi, dict[Place, None]] = {}

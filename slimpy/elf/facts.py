@@ -188,10 +188,13 @@ class _Reader:
         if start + segment["p_filesz"] > self.size:
             message = "the dynamic section lies outside of the file"
             raise DamagedElfError(message)
-        for number in range(min(segment["p_filesz"] // entry.sizeof(), MAXIMUM_TAGS)):
+        for number in range(segment["p_filesz"] // entry.sizeof()):
             tag = struct_parse(entry, self.file, stream_pos=start + number * entry.sizeof())
             if tag["d_tag"] == "DT_NULL":
                 break
+            if number == MAXIMUM_TAGS:
+                message = f"more than {MAXIMUM_TAGS} dynamic tags"
+                raise DamagedElfError(message)
             tags.append((tag["d_tag"], tag["d_val"]))
         return tags
 

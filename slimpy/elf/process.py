@@ -92,8 +92,11 @@ class Process:
             self._wants, self._later = self._later, []
         return bool(self._wants)
 
-    def retry(self, places: Iterable[Place]) -> None:
-        """Look for what is missing in further places, such as the DT_RPATH of a program."""
+    def retry(self, places: Iterable[Place]) -> bool:
+        """Look for what is missing in further places, such as the DT_RPATH of a program.
+
+        True if something was found, whose own needs `advance` then loads.
+        """
         places = tuple(places)
         missing, self.missing = self.missing, []
         level: list[Loaded] = []
@@ -102,6 +105,7 @@ class Process:
             groups = self.search.finder.groups(name, places) if "/" not in name else ()
             level.extend(self._choose(want, name, groups))
         self._wants = [want for loaded in level for want in self._wanted_by(loaded)]
+        return len(self.missing) < len(missing)
 
     def _wanted_by(self, loaded: Loaded) -> list[Want]:
         """What a file asks for at its start; what it will ask for later is put aside."""

@@ -13,7 +13,6 @@ from slimpy.keep.includes import included
 from slimpy.keep.listed import ListedDirectories
 from slimpy.keep.scan import scanners
 from slimpy.keep.scene import Scene, Want
-from slimpy.keep.standins import StandIns
 from slimpy.keep.touched import listings, touched
 from slimpy.model import Image, ImagePath, KeepSet, Reason
 
@@ -48,14 +47,17 @@ def decide(
     draft.absorb(included(scene, includes))
     draft.absorb(Want(path, why) for path, reasons in (extra or {}).items() for why in reasons)
     listed = ListedDirectories(scene, listings(scene, scans))
-    stand_ins = StandIns(tree)
+    libraries = programs.Libraries(scene)
     draft.absorb(listed(draft))
     while fresh := draft.take():
         files = programs.heads(scene, draft, fresh)
-        draft.absorb(follow.targets(scene, draft, stand_ins, fresh))
+        libraries.note(files)
+        draft.absorb(follow.targets(scene, draft, fresh))
         draft.absorb(follow.other_names(scene, draft, fresh))
         draft.absorb(programs.interpreters(scene, files))
-        draft.absorb(programs.libraries(scene, files))
-        draft.absorb(system.needed_by(scene, files))
+        draft.absorb(system.needed_by(scene, files, libraries))
         draft.absorb(listed(draft))
+        if draft.is_settled:
+            draft.absorb(libraries.needed())
+    draft.absorb(libraries.warnings())
     return draft.finish()

@@ -36,6 +36,11 @@ class Draft:
         """Whether the path is kept with what is in it, not by its name alone."""
         return path in self._whole
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing was added since the last `take`."""
+        return not self._fresh
+
     def absorb(self, findings: Iterable[Finding]) -> None:
         """Take in what a rule found."""
         for finding in findings:
@@ -57,7 +62,8 @@ class Draft:
         for link, ends in self._leads.items():
             # That a link was followed for something is the better answer than where it points.
             useful = ends - {self._scene.walk(link).real} or ends
-            reasons[link] = (*reasons.get(link, ()), _summary(Rule.LINK, "leads to", useful))
+            if useful or not reasons[link]:
+                reasons[link] = (*reasons[link], _summary(Rule.LINK, "leads to", useful))
         for directory, inside in self._above(reasons).items():
             found = _summary(Rule.PARENT, "holds", inside)
             reasons[directory] = (*reasons.get(directory, ()), found)

@@ -6,16 +6,13 @@ from collections.abc import Iterable
 
 from slimpy.keep.draft import Draft
 from slimpy.keep.scene import Scene, Want
-from slimpy.keep.standins import StandIns
 from slimpy.model import Entry, FileType, Reason, Rule
 
 SMALL_TARGET = 1 << 20
 """A file below this size (bytes) is kept whole when only a link to it was used."""
 
 
-def targets(
-    scene: Scene, draft: Draft, stand_ins: StandIns, fresh: Iterable[Entry]
-) -> Iterable[Want]:
+def targets(scene: Scene, draft: Draft, fresh: Iterable[Entry]) -> Iterable[Want]:
     """Wants for the ends of fresh links, and so for all links on the way.
 
     A link of which only the name or the text was read (readlink, a listing) must not come out
@@ -31,7 +28,7 @@ def targets(
         if end is None:
             continue
         used = draft.is_whole(link.path)
-        welcome = end.type is not FileType.FILE or stand_ins.welcome(end)
+        welcome = end.type is not FileType.FILE or scene.stand_ins.welcome(end)
         if used or welcome:
             whole = used and (not welcome or end.size < SMALL_TARGET)
             reason = Reason(Rule.LINK, link.path, "what the link leads to")

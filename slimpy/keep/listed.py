@@ -8,7 +8,7 @@ from slimpy.image.tree import Tree
 from slimpy.keep.draft import Draft
 from slimpy.keep.refusals import refusal
 from slimpy.keep.scene import Scene, Want
-from slimpy.keep.standins import SECRETS, StandIns, is_program_directory
+from slimpy.keep.standins import SECRETS, is_program_directory
 from slimpy.keep.touched import Listing
 from slimpy.model import ROOT, Entry, FileType, Reason, Rule, display
 
@@ -29,7 +29,6 @@ class ListedDirectories:
 
     def __init__(self, scene: Scene, listings: Iterable[Listing]) -> None:
         self._scene = scene
-        self._stand_ins = StandIns(scene.tree)
         self._large = [
             item
             for item in listings
@@ -57,10 +56,10 @@ class ListedDirectories:
         children = self._scene.tree.children(listing.directory)
         if listing.directory == ROOT:
             children = tuple(entry for entry in children if self._is_directory(entry))
-        elif not self._stand_ins.welcome_in(listing.directory):
+        elif not self._scene.stand_ins.welcome_in(listing.directory):
             return
         for entry in children:
-            if self._stand_ins.welcome(entry):
+            if self._scene.stand_ins.welcome(entry):
                 yield Want(entry.path, reason, follow=False, whole=False)
 
     def _is_directory(self, entry: Entry) -> bool:

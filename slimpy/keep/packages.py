@@ -123,8 +123,11 @@ class _Survey:
                         self._own((f"/{directory}/{value}",), owner)
 
     def _own(self, paths: Iterable[str], owner: str) -> None:
-        for path in paths:
-            entry = self._at(path)
+        listed = list(paths)
+        # A list names directories too, and one of them can be a link in the image: /lib.
+        directories = {path.rpartition("/")[0] for path in listed}
+        for path in listed:
+            entry = None if path in directories else self._at(path)
             if entry is not None and entry.type is not FileType.DIRECTORY:
                 self._owners.setdefault(entry.path, owner)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from probes.model import TraceWarning
-from slimpy.elf.closure import closure
+from slimpy.elf.closure import Closure, closure
+from slimpy.elf.files import ElfFiles
 from slimpy.keep.draft import Draft
 from slimpy.keep.scene import Finding, Scene, Want
 from slimpy.model import Entry, FileType, ImagePath, Reason, Rule, display
@@ -56,15 +57,55 @@ def _heads(scene: Scene, draft: Draft, files: Iterable[Entry]) -> Iterator[Head]
             draft.absorb((TraceWarning("unreadable", text),))
 
 
-def libraries(scene: Scene, files: Sequence[Head]) -> Iterable[Finding]:
-    """Loaders and libraries of the ELF files among the fresh ones."""
-    elf = [head.entry.path for head in files if head.is_elf]
-    if not elf:
-        return
-    found = closure(scene.tree, scene.contents, elf, environment=scene.image.environment)
-    for path, reasons in found.needed.items():
-        yield from (Want(path, reason) for reason in reasons)
-    yield from found.warnings
+class Libraries:
+    """Loaders and libraries of the kept ELF files.
+
+    How a plugin finds its libraries depends on the programs around it, so every answer is about all
+    files noted so far. What an answer itself added is not asked about again: it was loaded there.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._known = ElfFiles(scene.tree, scene.contents)
+        self._noted: set[ImagePath] = set()
+        self._asked: frozenset[ImagePath] = frozenset()
+        self._found = Closure({})
+
+    def note(self, files: Iterable[Head]) -> None:
+        """Take fresh files into account."""
+        self._noted.update(
+            head.entry.path
+            for head in files
+            if head.is_elf and head.entry.path not in self._found.needed
+        )
+
+    def is_static(self, path: ImagePath) -> bool:
+        """Whether a kept file is a program that brings all its libraries within itself."""
+        facts = self._known.get(path)
+        return facts is not None and facts.static
+
+    def needed(self) -> Iterable[Want]:
+        """Wants of all files noted; none if no file was noted since they were asked for."""
+        if self._asked == self._noted:
+            return
+        self._asked = frozenset(self._noted)
+        self._found = closure(
+            self._scene.tree,
+            self._scene.contents,
+            self._asked,
+            environment=self._scene.image.environment,
+            workdir=self._scene.image.workdir,
+            known=self._known,
+        )
+        for path, reasons in self._found.needed.items():
+            yield from (Want(path, reason) for reason in reasons)
+
+    def warnings(self) -> Iterable[TraceWarning]:
+        """What the last answer could not find or read."""
+        yield from self._found.warnings
+        for lost in self._found.missing:
+            text = f"{display(lost.by)} asks for {display(lost.name)}, which the image lacks"
+            yield TraceWarning("library", text)
 
 
 def interpreters(scene: Scene, files: Iterable[Head]) -> Iterable[Finding]:
@@ -94,7 +135,7 @@ def _program(scene: Scene, script: ImagePath, name: str, reason: Reason) -> Find
 
 
 def _env_command(argument: str) -> str:
-    """The command in what ``env`` gets from a ``#!`` line, behind options and variables (env(1))."""
+    """The command in what ``env`` gets from a ``#!`` line, behind options and settings (env(1))."""
     try:
         words = shlex.split(argument.replace("--split-string=", "-S "))
     except ValueError:  # an open quote

@@ -10,6 +10,7 @@ from probes.model import Trace, TraceWarning
 from slimpy.image.contents import Contents
 from slimpy.image.links import Resolution, resolve
 from slimpy.image.tree import Tree
+from slimpy.keep.standins import StandIns
 from slimpy.model import Entry, FileType, Image, Reason, decoded
 
 SMALL_TEXT = 1 << 20
@@ -48,7 +49,11 @@ class Scene:
     trace: Trace
     contents: Contents
     ignore: tuple[str, ...] = ()
+    stand_ins: StandIns = field(init=False, compare=False)
     _walked: dict[tuple[str, bool], Resolution] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stand_ins", StandIns(self.tree))
 
     def walk(self, path: str, *, follow: bool = True) -> Resolution:
         """Where a path leads in the image; asked again it is not walked again."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from slimpy.elf.facts import DamagedElfError
-from slimpy.elf.facts import read as read_facts
 from slimpy.image.tree import name, parent
-from slimpy.keep.programs import Head
+from slimpy.keep.programs import Head, Libraries
 from slimpy.keep.scene import Scene, Want, is_within, whole_below
 from slimpy.model import Entry, FileType, Reason, Rule, display
 
@@ -59,7 +57,7 @@ def always(scene: Scene) -> Iterable[Want]:
         yield from _certificates(scene, "")
 
 
-def needed_by(scene: Scene, files: Iterable[Head]) -> Iterable[Want]:
+def needed_by(scene: Scene, files: Iterable[Head], libraries: Libraries) -> Iterable[Want]:
     """Wants that follow from fresh programs and libraries."""
     for head in files:
         base = name(head.entry.path)
@@ -71,7 +69,7 @@ def needed_by(scene: Scene, files: Iterable[Head]) -> Iterable[Want]:
             yield from _present(scene, RESOLVER, "name service", head.entry.path)
         elif _TLS.fullmatch(base):
             yield from _certificates(scene, head.entry.path)
-        elif head.entry.mode & 0o111 and ".so" not in base and _is_static(scene, head.entry):
+        elif libraries.is_static(head.entry.path):
             # Such a program brings its own C library and often its own TLS (Go, Rust).
             yield from _present(scene, RESOLVER, "name service", head.entry.path)
             yield from _certificates(scene, head.entry.path)
@@ -135,15 +133,6 @@ def _certificates(scene: Scene, by: str) -> Iterable[Want]:
 
 def _is_about_certificates(path: str) -> bool:
     return any(is_within(path, top) for top in ("/etc/ssl", "/etc/pki", "/usr/lib/ssl"))
-
-
-def _is_static(scene: Scene, entry: Entry) -> bool:
-    try:
-        with scene.contents.open(entry.path) as file:
-            facts = read_facts(file)
-    except (DamagedElfError, FileNotFoundError):
-        return False
-    return facts is not None and facts.static
 
 
 def _present(

@@ -15,7 +15,6 @@ from slimpy.image.tree import parent
 from slimpy.keep.refusals import ENGINE_DIRECTORIES, is_supplied
 from slimpy.keep.scan import LOOKS
 from slimpy.keep.scene import Scene, Want, is_within
-from slimpy.keep.standins import StandIns
 from slimpy.model import FileType, ImagePath, Reason, Rule, display
 
 _VERBS = {
@@ -55,12 +54,11 @@ def touched(scene: Scene, scans: Collection[str]) -> Iterable[Want]:
 
     ``scans`` are executables of which only names are kept (`slimpy.keep.scan`).
     """
-    stand_ins = StandIns(scene.tree)
     for event in scene.trace.activity.events:
         if event.error in _NOT_THERE:
             continue
         if event.operation in LOOKS and event.executable in scans:
-            yield from _seen_by_scan(scene, stand_ins, event)
+            yield from _seen_by_scan(scene, event)
         else:
             yield from _used(scene, event)
     for process in scene.trace.activity.processes:
@@ -111,14 +109,14 @@ def _used(scene: Scene, event: FileEvent) -> Iterable[Want]:
             yield Want(parent(found.missing), state)
 
 
-def _seen_by_scan(scene: Scene, stand_ins: StandIns, event: FileEvent) -> Iterable[Want]:
+def _seen_by_scan(scene: Scene, event: FileEvent) -> Iterable[Want]:
     reason = Reason(Rule.TOUCHED, event.executable, _detail(event))
     for path in _spellings(event):
         real = scene.walk(path, follow=False).real
         entry = None if real is None else scene.tree.get(real)
         if entry is None or not _is_ours(scene, path):
             continue
-        if entry.type is not FileType.FILE or stand_ins.welcome(entry):
+        if entry.type is not FileType.FILE or scene.stand_ins.welcome(entry):
             yield Want(path, reason, follow=False, whole=False)
 
 

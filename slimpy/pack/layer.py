@@ -14,7 +14,7 @@ from typing import BinaryIO, assert_never
 from slimpy.errors import DiskFullError, OutputError, PackError
 from slimpy.image.contents import Contents, Member
 from slimpy.image.links import resolve
-from slimpy.image.tree import Tree, order, parent
+from slimpy.image.tree import Tree, order
 from slimpy.model import (
     ROOT,
     Account,
@@ -110,13 +110,12 @@ def _chosen(tree: Tree, keep: KeepSet, replaced: Mapping[ImagePath, bytes]) -> I
     for path, data in replaced.items():
         chosen[path] = _generated(tree, path, data)
     for path in list(chosen):
-        above = parent(path)
-        while above not in chosen:
-            chosen[above] = tree.get(above) or Entry(above, FileType.DIRECTORY)
-            above = parent(above)
-        if chosen[above].type is not FileType.DIRECTORY:
-            message = f"{display(path)} cannot be packed: {display(above)} is no directory"
-            raise PackError(message)
+        for above in tree.parents(path):
+            if above not in chosen:
+                chosen[above] = tree.get(above) or Entry(above, FileType.DIRECTORY)
+            if chosen[above].type is not FileType.DIRECTORY:
+                message = f"{display(path)} cannot be packed: {display(above)} is no directory"
+                raise PackError(message)
     return sorted(chosen.values(), key=lambda entry: order(entry.path))
 
 

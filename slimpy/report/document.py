@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-
-import msgspec
 
 from probes.model import Answer, CommandAnswer, Exchange, HttpAnswer, NoAnswer, Trace, TraceWarning
 from slimpy.harden.dangerous import DANGEROUS, still_blocked
 from slimpy.harden.seccomp import unknown_calls
 from slimpy.image.tree import Tree
-from slimpy.model import (
-    ROOT,
-    Account,
-    Entry,
-    FileType,
-    Image,
-    KeepSet,
-    Profile,
-    Verdict,
-    display,
-)
+from slimpy.model import Account, Entry, FileType, Image, KeepSet, Profile, Verdict, display
+from slimpy.report.files import check_writable, write
 from slimpy.report.schema import (
     SCHEMA,
     SLIMMED,
@@ -36,16 +25,20 @@ from slimpy.report.schema import (
     SeccompFacts,
     TraceFacts,
     WarningFacts,
+    encode,
 )
+from slimpy.report.tables import content_size, kept_entries, removed_entries
 from slimpy.report.tsv import escape
+
+__all__ = ["Outcome", "Report", "build", "check_writable", "encode", "write"]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """All that a run came to.
 
-    ``slim`` is None where none was made; ``tag`` is its lasting name, empty where it was not tagged;
-    ``seconds`` by stage; ``directory`` is where the report will lie, as people are to read it.
+    ``slim`` is None where none was made; ``tag`` is its lasting name, empty where it was not
+    tagged; ``seconds`` by stage; ``directory`` is where the report will lie, for people.
     """
 
     image: Image
@@ -88,27 +81,6 @@ def build(outcome: Outcome) -> Report:
         seconds={name: round(spent, 3) for name, spent in outcome.seconds.items()},
         directory=display(outcome.directory),
     )
-
-
-def encode(report: Report) -> str:
-    """The document as indented JSON, ending in a newline."""
-    return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
-
-
-def kept_entries(tree: Tree, keep: KeepSet) -> Iterator[Entry]:
-    """What ships, in the tree's order; the root itself is not counted, every image has it."""
-    return (entry for entry in tree.below(ROOT) if entry.path in keep)
-
-
-def removed_entries(tree: Tree, keep: KeepSet) -> Iterator[Entry]:
-    """What does not ship, directories and links included, in the tree's order."""
-    return (entry for entry in tree.below(ROOT) if entry.path not in keep)
-
-
-def content_size(entry: Entry, keep: KeepSet) -> int:
-    """The bytes of a regular file; none for a placeholder, which is kept by its name only."""
-    is_whole = entry.type is FileType.FILE and entry.path not in keep.placeholders
-    return entry.size if is_whole else 0
 
 
 def _status(verdict: Verdict | None) -> str:

@@ -1,4 +1,4 @@
-"""Writes a report's directory: the document, its lists and its text, each file at once or not at all."""
+"""Writes a report's directory: the document, its tables and its text, whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,14 +12,10 @@ from slimpy.errors import DiskFullError, OutputError
 from slimpy.harden.seccomp import to_json
 from slimpy.image.tree import Tree
 from slimpy.model import ImagePath, KeepSet, Profile, display
-from slimpy.report import keepfile, text
-from slimpy.report.document import encode, removed_entries
-from slimpy.report.schema import Report
-from slimpy.report.tsv import escape
+from slimpy.report import text
+from slimpy.report.schema import FILE, Report, encode
+from slimpy.report.tables import KEPT, REMOVED, kept_lines, removed_lines
 
-REPORT = "report.json"
-KEPT = "kept-files.tsv"
-REMOVED = "removed-files.tsv"
 SECCOMP = "seccomp.json"
 TEXT = "report.txt"
 
@@ -44,11 +40,11 @@ def write(
         DiskFullError: there is no space left.
     """
     parts: tuple[tuple[str, Iterable[str]], ...] = (
-        (KEPT, keepfile.lines(keep, tree)),
+        (KEPT, kept_lines(keep, tree)),
         (REMOVED, removed_lines(keep, tree, owners)),
         (SECCOMP, (to_json(profile),)),
         (TEXT, (text.plain(report),)),
-        (REPORT, (encode(report),)),
+        (FILE, (encode(report),)),
     )
     with _output_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
@@ -83,14 +79,6 @@ def temporary(directory: Path, name: str) -> Path:
     return directory / f".{name}.{os.getpid()}.part"
 
 
-def removed_lines(keep: KeepSet, tree: Tree, owners: Mapping[ImagePath, str]) -> Iterator[str]:
-    """The ledger of what does not ship, one line per path."""
-    yield "path\ttype\tsize\tpackage\n"
-    for entry in removed_entries(tree, keep):
-        package = owners.get(entry.path, "")
-        yield f"{escape(entry.path)}\t{entry.type}\t{entry.size}\t{escape(package)}\n"
-
-
 def _write_lines(path: Path, lines: Iterable[str]) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(lines)
@@ -104,7 +92,9 @@ def _output_errors(directory: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             message = f"The report cannot be written to {where}: no space left on the device."
-            raise DiskFullError(message, hint="Free some space or name another --report-dir.") from error
+            raise DiskFullError(
+                message, hint="Free some space or name another --report-dir."
+            ) from error
         reason = error.strerror or type(error).__name__
         message = f"The report cannot be written to {where}: {reason}."
         raise OutputError(message, hint="Name a directory of yours with --report-dir.") from error

@@ -1,7 +1,8 @@
-"""Kept paths with their reasons as a table, and a report directory read back to ask why."""
+"""Reads a report directory back, to ask why a path ships or does not."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,21 +10,23 @@ from pathlib import Path
 import msgspec
 
 from slimpy.errors import ReportError
-from slimpy.image.tree import Tree, order
 from slimpy.keep import why as keep_why
 from slimpy.model import FileType, ImagePath, KeepSet, Reason, Rule, display
-from slimpy.report.schema import SCHEMA, VERSION, Report
-from slimpy.report.tsv import escape, unescape
+from slimpy.report.schema import FILE, SCHEMA, VERSION, Report, decode
+from slimpy.report.tables import (
+    KEPT,
+    KEPT_COLUMNS,
+    NAME_ONLY,
+    REMOVED,
+    REMOVED_COLUMNS,
+    damaged,
+    read_table,
+    unreadable,
+)
+from slimpy.report.tsv import unescape
 
 MOST_DOCUMENT = 256 << 20
 """The longest document that is read, in bytes."""
-
-MOST_LINE = 64 << 20
-"""The longest line of a table that is read, in characters."""
-
-_KEPT_HEADER = ("path", "type", "size", "reasons", "contents")
-_REMOVED_HEADER = ("path", "type", "size", "package")
-_WHOLE, _NAME_ONLY = "whole", "name-only"
 
 _Row = tuple[str, str, str]  # rule, by, detail
 _rows = msgspec.json.Decoder(list[_Row])
@@ -87,41 +90,99 @@ class LoadedReport:
         return ReportError(message, hint=hint)
 
 
-def lines(keep: KeepSet, tree: Tree) -> Iterator[str]:
-    """The table of what ships: reasons as a JSON list of [rule, by, detail]."""
-    yield "\t".join(_KEPT_HEADER) + "\n"
-    for path in sorted(keep.reasons, key=order):
-        entry = tree.get(path)
-        kind, size = (entry.type.value, entry.size) if entry else ("?", 0)
-        rows = [(why.rule.value, escape(why.by), escape(why.detail)) for why in keep.reasons[path]]
-        reasons = msgspec.json.encode(rows).decode()
-        contents = _NAME_ONLY if path in keep.placeholders else _WHOLE
-        yield f"{escape(path)}\t{kind}\t{size}\t{reasons}\t{contents}\n"
-
-
 def load(directory: Path) -> LoadedReport:
     """Read a report directory back.
 
     Raises:
         ReportError: it holds no report, one of another version, or a damaged one.
     """
-    from slimpy.report.files import KEPT, REMOVED, REPORT
-
-    report = _document(directory / REPORT)
-    reasons: dict[ImagePath, tuple[Reason, ...]] = {}
-    placeholders: set[ImagePath] = set()
-    removed: dict[ImagePath, Removed] = {}
-    links: set[ImagePath] = set()
-    for path, kind, _, why, contents in _table(directory / KEPT, _KEPT_HEADER):
-        reasons[path] = _reasons(directory / KEPT, why)
-        if contents == _NAME_ONLY:
-            placeholders.add(path)
-        if kind == FileType.LINK:
-            links.add(path)
-    for path, kind, size, package in _table(directory / REMOVED, _REMOVED_HEADER):
-        removed[path] = Removed(kind, int(size) if size.isdecimal() else 0, unescape(package))
-        if kind == FileType.LINK:
-            links.add(path)
-    refused = {ImagePath(unescape(path)): why for path, why in report.refused.items()}
-    keep = KeepSet(reasons, frozenset(placeholders), refused)
+    report = _document(directory / FILE)
+    kept = _kept(directory / KEPT)
+    removed = _removed(directory / REMOVED)
+    refused = {_path(directory / FILE, path): why for path, why in report.refused.items()}
+    placeholders = frozenset(path for path, row in kept.items() if not row.whole)
+    keep = KeepSet({path: row.reasons for path, row in kept.items()}, placeholders, refused)
+    links = {path for path, item in removed.items() if item.type == FileType.LINK}
+    links.update(path for path, row in kept.items() if row.type == FileType.LINK)
     return LoadedReport(report, keep, removed, frozenset(links))
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    type: str
+    whole: bool
+    reasons: tuple[Reason, ...]
+
+
+def _document(file: Path) -> Report:
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(MOST_DOCUMENT + 1)
+    except OSError as error:
+        raise unreadable(file, error) from error
+    if len(data) > MOST_DOCUMENT:
+        raise damaged(file)
+    try:
+        report = decode(data)
+    except msgspec.MsgspecError as error:
+        raise damaged(file) from error
+    if (report.schema, report.version) != (SCHEMA, VERSION):
+        message = (
+            f"The report {display(str(file))} is {display(report.schema)} version"
+            f" {report.version}; this slimpy reads {SCHEMA} version {VERSION}."
+        )
+        raise ReportError(message, hint="Build the image again with this version.")
+    return report
+
+
+def _kept(file: Path) -> dict[ImagePath, _Kept]:
+    return {
+        _path(file, path): _Kept(kind, contents != NAME_ONLY, _reasons(file, reasons))
+        for path, kind, _, reasons, contents in read_table(file, KEPT_COLUMNS)
+    }
+
+
+def _removed(file: Path) -> dict[ImagePath, Removed]:
+    return {
+        _path(file, path): Removed(kind, _number(file, size), _text(file, package))
+        for path, kind, size, package in read_table(file, REMOVED_COLUMNS)
+    }
+
+
+def _path(file: Path, text: str) -> ImagePath:
+    return ImagePath(_text(file, text))
+
+
+def _text(file: Path, text: str) -> str:
+    try:
+        return unescape(text)
+    except ValueError as error:
+        raise damaged(file) from error
+
+
+def _number(file: Path, text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 20):
+        raise damaged(file)
+    return int(text)
+
+
+def _reasons(file: Path, text: str) -> tuple[Reason, ...]:
+    try:
+        return tuple(
+            Reason(Rule(rule), unescape(by), unescape(detail))
+            for rule, by, detail in _rows.decode(text)
+        )
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise damaged(file) from error
+
+
+def _forms(path: str) -> Iterator[ImagePath]:
+    """What a user may have meant: the path as typed, and as copied out of a table."""
+    typed = "/" + "/".join(part for part in path.split("/") if part)
+    yield ImagePath(typed)
+    with contextlib.suppress(ValueError):
+        yield ImagePath(unescape(typed))
+
+
+def _kind(letter: str) -> str:
+    return FileType(letter).name.lower() if letter in set(FileType) else "unknown type"

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
+
+FILE = "report.json"
 SCHEMA = "slimpy-report"
 VERSION = 1
 """Raised when a key changes its meaning or goes; a new key does not raise it."""
@@ -53,7 +56,7 @@ class TraceFacts:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeFacts:
-    """One probe: both answers in short and the verdict, ``unknown`` where the slim was not asked."""
+    """One probe: both answers in short, and the verdict: ``unknown`` if the slim was not asked."""
 
     name: str
     kind: str
@@ -108,9 +111,9 @@ class WarningFacts:
 class Report:
     """What was done, why, and whether it holds.
 
-    ``status`` is ``slimmed`` or ``failed: ...``; ``factor`` is original size by slim size, None where
-    there is no slim image; ``placeholders`` are kept by name only; ``refused`` is path -> why;
-    ``directory`` is where the report lies; ``seconds`` by stage, in the order they were begun.
+    ``status`` is ``slimmed`` or ``failed: ...``; ``factor`` is original size by slim size, None
+    where there is no slim image; ``placeholders`` are kept by name only; ``refused`` is path ->
+    why; ``directory`` is where the report lies; ``seconds`` by stage, in the order of their begin.
     """
 
     schema: str
@@ -138,3 +141,17 @@ class Report:
     def slimmed(self) -> bool:
         """Whether the slim image answers like the original."""
         return self.status == SLIMMED
+
+
+def encode(report: Report) -> str:
+    """The document as indented JSON, ending in a newline."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
+
+
+def decode(data: bytes) -> Report:
+    """The inverse of `encode`; keys that this version does not know are passed over.
+
+    Raises:
+        msgspec.MsgspecError: no JSON, or a key is missing or of another type.
+    """
+    return msgspec.json.decode(data, type=Report)

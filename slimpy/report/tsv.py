@@ -6,7 +6,10 @@ import re
 
 _SPECIAL = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _BACK = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
-_ESCAPE = re.compile(r"\\(?:([\\tnr])|x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.?))", re.DOTALL)
+_ESCAPE = re.compile(
+    r"\\(?:([\\tnr])|x([0-9a-f]{2})|u([0-9a-f]{4})|U(00(?:0[0-9a-f]|10)[0-9a-f]{4})|(.?))",
+    re.DOTALL,
+)
 
 
 def escape(text: str) -> str:

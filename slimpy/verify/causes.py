@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from probes.model import Activity, FileEvent, Operation
 from slimpy.image.links import resolve
 from slimpy.image.tree import Tree, parent
-from slimpy.model import ROOT, Account, FileType, ImagePath, KeepSet, Profile, Reason, Rule, display
+from slimpy.model import ROOT, Account, FileType, ImagePath, KeepSet, Reason, Rule, display
 
 _ABSENT = ("ENOENT", "ENOTDIR")
 _FORBIDDEN = ("EACCES", "EPERM")
@@ -60,12 +60,6 @@ def find_causes(
         for path, why in fresh.items()
     ]
     return Causes(missing, tuple(fresh), tuple(sentences))
-
-
-def unlisted_calls(profile: Profile, seen: Activity) -> tuple[str, ...]:
-    """System calls that the slim image made with success and that its profile does not allow."""
-    names = {use.name for use in seen.syscalls if "ok" in use.outcomes}
-    return tuple(sorted(names - set(profile.allowed)))
 
 
 def _missing(tree: Tree, keep: KeepSet, event: FileEvent) -> Iterator[ImagePath]:

@@ -7,4 +7,5 @@ RUN apt-get update \
       git imagemagick libc6-i386 lib32stdc++6 musl nginx openjdk-17-jre-headless perl \
       python3-numpy rpm ruby smbclient sudo systemd \
  && apt-get clean \
- && rm -rf /var/lib/apt/lists/* /usr/share/doc /usr/share/man
+ && rm -rf /var/lib/apt/lists/* /usr/share/doc /usr/share/man \
+      /usr/lib/jvm/*/lib/modules /usr/lib/jvm/*/lib/server/*.jsa

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from keep_worlds import World, directory, event, file, files_kept, link, program, rules
 
 from probes.model import Operation
 from slimpy.keep.listed import SMALL_DIRECTORY
 from slimpy.model import Rule
+from tests.unit.keep.worlds import World, directory, event, file, files_kept, link, program, rules
 
 
 def listing(path: str) -> object:
@@ -92,9 +92,7 @@ def test_where_code_is_searched_by_name_there_are_no_stand_ins(names: tuple[str,
 
 
 def test_a_small_module_directory_is_kept_whole_but_gets_no_empty_packages() -> None:
-    world = World(
-        {"/app/main.py": file(), "/app/lazy.py": file(), "/app/pkg/__init__.py": file()}
-    )
+    world = World({"/app/main.py": file(), "/app/lazy.py": file(), "/app/pkg/__init__.py": file()})
     keep = world.decide(listing("/app"), event("/app/main.py"))
     assert files_kept(keep, world) == {"/app/main.py", "/app/lazy.py"}
     assert "/app/pkg" not in keep

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from keep_worlds import FIFO, SOCKET, Thing, World, event, file, link
 
 from probes.model import Operation
+from tests.unit.keep.worlds import FIFO, SOCKET, Thing, World, event, file, link
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from probes.model import Operation
     ],
 )
 def test_refused_paths_are_told_with_the_reason(path: str, thing: Thing, why: str) -> None:
-    keep = World({path: thing}).decide(extra={path: ()}, includes=(path,))
+    keep = World({path: thing}).decide(includes=(path,))
     assert why in keep.refused[path]
     assert path not in keep
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from keep_worlds import World, event, file, files_kept, rules
-
 from probes.model import Operation
 from slimpy.keep.scan import FEWEST_DIRECTORIES, FEWEST_PATHS
 from slimpy.model import Rule
+from tests.unit.keep.worlds import World, event, file, files_kept, rules
 
 LARGE = {f"/usr/share/doc/p{n}/copyright": file() for n in range(2 * FEWEST_PATHS)}
 LARGE |= {"/usr/lib/libx.so.1": file(), "/srv/used": file(), "/srv/asked": file()}

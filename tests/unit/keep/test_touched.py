@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from keep_worlds import World, directory, event, file, files_kept, link, program, rules
 
 from probes.model import Operation
 from slimpy.model import Reason, Rule
+from tests.unit.keep.worlds import World, directory, event, file, files_kept, link, program, rules
 
 PLAIN = {
     "/etc/app/app.conf": file("port=1"),

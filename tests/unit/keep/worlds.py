@@ -192,7 +192,9 @@ def elf(
         segments.append(_segment(2, at_tags, len(dynamic)))
     kind = 3 if shared else 2
     header = b"\x7fELF\x02\x01\x01" + bytes(9)
-    header += struct.pack("<HHIQQQIHHHHHH", kind, 62, 1, 0, 64, 0, 0, 64, 56, len(segments), 0, 0, 0)
+    header += struct.pack(
+        "<HHIQQQIHHHHHH", kind, 62, 1, 0, 64, 0, 0, 64, 56, len(segments), 0, 0, 0
+    )
     image = (header + b"".join(segments)).ljust(headers, b"\0") + name + strings
     return image.ljust(at_tags, b"\0") + dynamic + text
 

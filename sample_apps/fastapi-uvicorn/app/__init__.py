@@ -1,0 +1,1 @@
+"""A gallery: pages, a typed JSON interface with OpenAPI, pictures and live messages."""

@@ -1,0 +1,6 @@
+# frozen_string_literal: true
+
+require_relative 'app'
+
+$stdout.sync = true
+run App

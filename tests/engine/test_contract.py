@@ -1,0 +1,214 @@
+"""The contract of an Engine, run against the real one: every engine must pass these tests."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from probes.model import Operation
+from slimpy.engine.docker import DockerEngine
+from slimpy.engine.docker_workspace import DockerWorkspace
+from slimpy.engine.protocol import RunSpec
+from slimpy.engine.session import LABEL, temporary_tag
+from slimpy.errors import ContainerStartError, ImageNotFoundError
+from slimpy.image import listing
+from slimpy.image.tree import Tree
+from slimpy.model import FileType, ImagePath
+from tests.polling import eventually
+
+pytestmark = pytest.mark.engine
+
+DEBIAN = "debian:bookworm"
+DEADLINE = 30.0
+
+
+@pytest.fixture(scope="module")
+def debian(engine: DockerEngine) -> Iterator[DockerWorkspace]:
+    with engine.workspace(engine.inspect(DEBIAN, pull=False)) as workspace:
+        yield workspace
+
+
+def shell(script: str, **options: object) -> RunSpec:
+    return RunSpec(traced=True, command=("/bin/sh", "-c", script), **options)  # type: ignore[arg-type]
+
+
+def ours(engine: DockerEngine) -> list[str]:
+    api = engine._client.api
+    containers = api.containers(all=True, filters={"label": LABEL})
+    volumes = api.volumes(filters={"label": LABEL}).get("Volumes") or []
+    return [item["Id"] for item in containers] + [item["Name"] for item in volumes]
+
+
+def test_an_image_is_found_by_name_and_by_id(engine: DockerEngine) -> None:
+    named = engine.inspect(DEBIAN, pull=False)
+    assert engine.inspect(named.id, pull=False).id == named.id
+    assert engine.inspect(named.id.removeprefix("sha256:")[:12], pull=False).id == named.id
+    assert named.os == "linux" and named.size > 10_000_000
+
+
+def test_a_missing_image_is_one_clear_error(engine: DockerEngine) -> None:
+    with pytest.raises(ImageNotFoundError) as caught:
+        engine.inspect("slimpy-test/no-such-image:1", pull=True)
+    assert "slimpy-test/no-such-image:1" in caught.value.message
+    assert caught.value.hint
+
+
+def test_the_listing_is_the_image(debian: DockerWorkspace) -> None:
+    tree = Tree(listing.parse(debian.listing()))
+    passwd, link = tree.get(ImagePath("/etc/passwd")), tree.get(ImagePath("/bin"))
+    assert passwd is not None and passwd.type is FileType.FILE and passwd.mode == 0o644
+    assert link is not None and link.type is FileType.LINK and link.target == "usr/bin"
+    assert not any(entry.path.startswith(("/proc/", "/sys/", "/dev/", "/.slimpy")) for entry in tree)
+
+
+def test_the_archive_holds_just_what_was_asked(debian: DockerWorkspace) -> None:
+    data = b"".join(debian.archive([ImagePath("/etc"), ImagePath("/etc/passwd"), ImagePath("/bin")]))
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        members = {member.name: member for member in tar}
+    assert sorted(members) == ["./bin", "./etc", "./etc/passwd"]
+    assert members["./bin"].linkname == "usr/bin"
+    assert members["./etc/passwd"].size > 100
+
+
+def test_a_traced_run_is_that_of_the_untraced_one(debian: DockerWorkspace) -> None:
+    script = "readlink /proc/$$/exe; echo $$; echo ${LD_LIBRARY_PATH-unset}; echo err >&2; exit 42"
+    with debian.run(shell(script)) as container:
+        container.start()
+        assert container.wait(DEADLINE) == 42
+        assert container.output() == (b"/usr/bin/dash\n1\nunset\n", b"err\n")
+        activity = container.activity()
+    assert activity.complete and not activity.warnings
+    opened = {event.final for event in activity.events if event.operation is Operation.OPEN}
+    assert any(path and path.endswith("/libc.so.6") for path in opened)
+
+
+def test_a_user_without_privilege_is_traced_too(debian: DockerWorkspace) -> None:
+    with debian.run(shell("id -u; cat /etc/shadow", user="1000:1000")) as container:
+        container.start()
+        assert container.wait(DEADLINE) == 1
+        assert container.output()[0] == b"1000\n"
+        events = container.activity().events
+    assert any(event.path == "/etc/shadow" and event.error == "EACCES" for event in events)
+
+
+def test_setuid_programs_keep_their_privilege(debian: DockerWorkspace) -> None:
+    with debian.run(shell("su -s /bin/true root </dev/null; passwd -S", user="1000")) as container:
+        container.start()
+        container.wait(DEADLINE)
+        events = container.activity().events
+    assert any(event.path == "/etc/shadow" and event.error is None for event in events)
+
+
+def test_the_end_of_a_trace_is_not_lost(debian: DockerWorkspace) -> None:
+    script = "i=0; while [ $i -lt 300 ]; do [ -e /tmp/look-$i ]; i=$((i+1)); done; exit 3"
+    with debian.run(shell(script)) as container:
+        container.start()
+        assert container.wait(DEADLINE) == 3
+        seen = {event.path for event in container.activity().events}
+    assert {f"/tmp/look-{number}" for number in range(300)} <= seen
+
+
+def test_commands_run_beside_the_app_are_traced(debian: DockerWorkspace) -> None:
+    with debian.run(shell("exec sleep 100")) as container:
+        container.start()
+        answer = container.execute(["cat", "-", "/etc/debian_version"], stdin=b"in\n", during="probe")
+        assert answer.exit_code == 0
+        assert answer.stdout.startswith(b"in\n12.")
+        assert container.execute(["sh", "-c", "exit 7"]).exit_code == 7
+        with pytest.raises(TimeoutError):
+            container.execute(["sleep", "100"], timeout=0.5)
+        container.stop(1.0)
+        events = container.activity().events
+    assert any(
+        event.path == "/etc/debian_version" and event.during == "probe" and event.error is None
+        for event in events
+    )
+
+
+def test_a_stopped_app_takes_no_commands(debian: DockerWorkspace) -> None:
+    with debian.run(shell("exit 0")) as container:
+        container.start()
+        container.wait(DEADLINE)
+        with pytest.raises(ConnectionError):
+            container.execute(["true"])
+
+
+def test_signals_reach_the_app(debian: DockerWorkspace) -> None:
+    script = "trap 'echo bye; exit 5' TERM; echo ready; while :; do sleep 0.1; done"
+    with debian.run(shell(script)) as container:
+        container.start()
+        assert container.execute(["true"]).exit_code == 0
+        assert container.stop(DEADLINE) == 5
+        assert container.output()[0] == b"ready\nbye\n"
+
+
+def test_input_and_files_go_in_and_files_come_out(debian: DockerWorkspace) -> None:
+    script = "cat > /srv/out; cat /srv/deep/in >> /srv/out"
+    spec = shell(script, stdin=b"one\n", files=(("/srv/deep/in", b"two\n"),))
+    with debian.run(spec) as container:
+        container.start()
+        assert container.wait(DEADLINE) == 0
+        assert container.read_file("/srv/out") == b"one\ntwo\n"
+        assert container.read_file("/srv/none") is None
+        assert "/srv/out" in container.changes()
+
+
+def test_variables_that_load_libraries_reach_only_the_app(debian: DockerWorkspace) -> None:
+    spec = shell("echo $LD_PRELOAD", environment={"LD_PRELOAD": "/nowhere.so"})
+    with debian.run(spec) as container:
+        container.start()
+        assert container.wait(DEADLINE) == 0
+        out, err = container.output()
+    assert out == b"/nowhere.so\n"
+    assert b"strace" not in err
+
+
+def test_listening_sockets_are_seen_in_the_trace(engine: DockerEngine) -> None:
+    image = engine.inspect("slimpy-sample/static-c", pull=False)
+    with engine.workspace(image) as workspace, workspace.run(RunSpec(True, ports=image.exposed)) as run:
+        run.start()
+        (port,) = image.exposed
+        listeners = eventually(run.listeners, timeout=DEADLINE)
+        assert {item.port for item in listeners} == {port}
+        address = run.address(port)
+        assert address is not None and address[0] == "127.0.0.1"
+        uid = int(image.user.partition(":")[0])
+        assert {identity[0] for identity in run.identities()} == {uid}
+        run.stop(DEADLINE)
+        assert run.activity().complete
+
+
+def test_an_entrypoint_that_is_not_there_is_an_error(debian: DockerWorkspace) -> None:
+    with debian.run(RunSpec(traced=False, entrypoint=("/no/such/program",))) as container:
+        with pytest.raises(ContainerStartError) as caught:
+            container.start()
+        assert "/no/such/program" in caught.value.message
+
+
+def test_nothing_of_ours_is_left(engine: DockerEngine) -> None:
+    before = set(ours(engine))
+    with pytest.raises(KeyError):
+        with engine.workspace(engine.inspect(DEBIAN)) as workspace:
+            with workspace.run(shell("sleep 100")) as container:
+                container.start()
+                assert set(ours(engine)) > before
+                raise KeyError
+    assert set(ours(engine)) <= before
+
+
+def test_a_loaded_image_carries_its_tag_until_it_is_taken_away(
+    engine: DockerEngine, tmp_path: Path
+) -> None:
+    image = engine.inspect("slimpy-sample/static-c", pull=False)
+    tag = temporary_tag()
+    engine.tag(image, tag)
+    assert engine.inspect(tag, pull=False).id == image.id
+    engine.remove_tag(tag)
+    engine.remove_tag(tag)
+    with pytest.raises(ImageNotFoundError):
+        engine.inspect(tag, pull=False)
+    assert engine.inspect(image.id, pull=False).tags
