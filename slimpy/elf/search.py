@@ -26,7 +26,7 @@ from slimpy.image.links import Resolution, resolve
 from slimpy.image.tree import Tree
 from slimpy.model import ROOT, FileType, ImagePath
 
-_TOKEN = re.compile(r"\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM))")
+_TOKEN = re.compile(r"\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_]))")
 _MUSL_TOKEN = re.compile(r"\$(?:\{ORIGIN\}|ORIGIN)")
 _MUSL_RESERVED = re.compile(r"lib(?:c|pthread|rt|m|dl|util|xnet)\.")
 

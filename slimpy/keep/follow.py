@@ -24,8 +24,9 @@ def targets(scene: Scene, draft: Draft, fresh: Iterable[Entry]) -> Iterable[Want
     for link in fresh:
         if link.type is not FileType.LINK:
             continue
-        end = scene.entry(link.path)
-        if end is None:
+        walk = scene.walk(link.path)
+        end = scene.tree.get(walk.real) if walk.real else None
+        if end is None or (draft.is_whole(end.path) and all(way in draft for way in walk.links)):
             continue
         used = draft.is_whole(link.path)
         welcome = end.type is not FileType.FILE or scene.stand_ins.welcome(end)

@@ -98,7 +98,7 @@ class Libraries:
             known=self._known,
         )
         for path, reasons in self._found.needed.items():
-            yield from (Want(path, reason) for reason in reasons)
+            yield from (Want(path, reason, follow=False) for reason in reasons)
 
     def warnings(self) -> Iterable[TraceWarning]:
         """What the last answer could not find or read."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from slimpy.image.tree import name, parent
 from slimpy.keep.programs import Head, Libraries
 from slimpy.keep.scene import Scene, Want, is_within, whole_below
-from slimpy.model import Entry, FileType, Reason, Rule, display
+from slimpy.model import ROOT, Entry, FileType, Reason, Rule, display
 
 SMALL_FILE = 256 << 10
 """Databases above this size (bytes) are not kept on mere suspicion."""
@@ -46,7 +46,13 @@ _LOCALE = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9-]+)?(@[A-Za-z0-9]+)?")
 
 
 def always(scene: Scene) -> Iterable[Want]:
-    """Wants that need no program: accounts, time zone, certificates that the run looked for."""
+    """Wants that need no program: accounts, time zone, certificates that the run looked for.
+
+    And the links of a merged /usr: programs are named ``/bin/sh`` and ``/usr/bin/sh`` alike.
+    """
+    for entry in scene.tree.children(ROOT):
+        if entry.type is FileType.LINK and _is_directory_of_usr(scene, entry):
+            yield Want(entry.path, _because("merged /usr"))
     yield from _present(scene, ACCOUNTS, "accounts")
     yield from _present(scene, TIME_ZONE, "the local time zone")
     zone = scene.image.environment.get("TZ", "").removeprefix(":")
@@ -129,6 +135,11 @@ def _certificates(scene: Scene, by: str) -> Iterable[Want]:
     bundles = (*BUNDLES, own) if own.startswith("/") else BUNDLES
     yield from _present(scene, bundles, "trusted certificates", by, limit=None)
     yield from _present(scene, TLS_CONFIGURATION, "TLS configuration", by)
+
+
+def _is_directory_of_usr(scene: Scene, link: Entry) -> bool:
+    end = scene.entry(link.path)
+    return end is not None and end.type is FileType.DIRECTORY and is_within(end.path, "/usr")
 
 
 def _is_about_certificates(path: str) -> bool:

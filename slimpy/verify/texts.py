@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
 from slimpy.model import display
 from slimpy.verify.tokens import Kind, Token, alike, tokens
 
-MOST_ALIGNED = 3000
-"""Tokens that are aligned one by one; longer stretches are compared as a whole."""
+MOST_ALIGNED = 300
+"""Tokens that are aligned one by one; longer stretches are compared place by place, or as a whole."""
+
+MOST_PIECES = 8000
+"""Pieces (lines, tags, list items) that are aligned before tokens are."""
 
 _EXCERPT = 60
+_ENDS = frozenset(">;,}")
 _WEAK = frozenset({Kind.SPACE, Kind.MARK})
+
+Span = tuple[int, int, int, int]
+"""From, to (exclusive) in one sequence, and the same in the other."""
 
 Captured = Mapping[str, str]
 
@@ -87,30 +94,25 @@ def _excused(change: _Change, own: Sequence[_Change], *, repeated: bool) -> bool
 
 def _pairwise(change: _Change, *, repeated: bool) -> bool:
     return len(change.old) == len(change.new) and all(
-        alike(old, new, again=repeated) for old, new in zip(change.old, change.new, strict=True)
+        alike(old, new, repeated=repeated) for old, new in zip(change.old, change.new, strict=True)
     )
 
 
 def _similar(change: _Change, own: _Change) -> bool:
     """Whether a change looks like the one that the app makes by itself, in size and in what it is made of."""
-    most = 2 * max(len(own.old), len(own.new)) + 2
-    if len(change.new) > most or (not change.new and own.new and own.old):
+    sizes = (len(own.old), len(own.new))
+    if len(change.new) > 2 * max(sizes) + 2 or (not change.new and min(sizes) > 0):
         return False
-    if max(len(own.old), len(own.new)) > 12:
+    if max(sizes) > 12:
         return _overlap(own.old, change.new) >= 0.7 * _overlap(own.old, own.new)
-    if len(own.old) != len(own.new) or len(change.old) != len(own.old):
+    both = (*own.old, *own.new)
+    if all(token.kind is Kind.NUMBER and len(token.text) < 6 for token in both):
+        return all(token.kind in (Kind.NUMBER, Kind.EPOCH) for token in change.new)
+    if any(token.kind is Kind.SPACE for token in both):
         return True
-    if len(change.new) != len(own.new):
-        return all(token.kind not in (Kind.WORD, Kind.SPACE) or len(token.text) > 5 for token in own.old)
-    triples = zip(own.old, own.new, change.new, strict=True)
-    return all(_same_sort(old, new, seen) for old, new, seen in triples)
-
-
-def _same_sort(old: Token, new: Token, seen: Token) -> bool:
-    """A short number stays a number; longer random text may look like any of them."""
-    if old.kind is new.kind is Kind.NUMBER and len(old.text) < 6:
-        return seen.kind in (Kind.NUMBER, Kind.EPOCH)
-    return (old.kind in _WEAK) == (seen.kind in _WEAK) or (new.kind in _WEAK) == (seen.kind in _WEAK)
+    longest = max(len(_joined(own.old)), len(_joined(own.new)))
+    spaces = any(token.kind is Kind.SPACE for token in change.new)
+    return not spaces and len(_joined(change.new)) <= 2 * longest + 8
 
 
 def _overlap(left: Sequence[Token], right: Sequence[Token]) -> float:
@@ -128,14 +130,7 @@ def _changes(ours: Sequence[Token], theirs: Sequence[Token]) -> list[_Change]:
     left, right = [token.key for token in ours], [token.key for token in theirs]
     start = _common(left, right)
     end = _common(left[start:][::-1], right[start:][::-1])
-    middle, other = left[start : len(left) - end], right[start : len(right) - end]
-    if not middle and not other:
-        return []
-    if max(len(middle), len(other)) > MOST_ALIGNED:
-        spans = [(0, len(middle), 0, len(other))] if len(middle) != len(other) else _places(middle, other)
-    else:
-        blocks = SequenceMatcher(None, middle, other, autojunk=False).get_opcodes()
-        spans = [block[1:] for block in blocks if block[0] != "equal"]
+    spans = _spans(left[start : len(left) - end], right[start : len(right) - end])
     return [
         _Change(
             start + i1,
@@ -147,7 +142,52 @@ def _changes(ours: Sequence[Token], theirs: Sequence[Token]) -> list[_Change]:
     ]
 
 
-def _places(left: Sequence[str], right: Sequence[str]) -> list[tuple[int, int, int, int]]:
+def _spans(left: Sequence[str], right: Sequence[str]) -> Iterator[Span]:
+    """First whole pieces are aligned, then the tokens of those that differ: this stays quick on long texts."""
+    ours, theirs = _pieces(left), _pieces(right)
+    if max(len(ours), len(theirs)) > MOST_PIECES:
+        yield from _aligned(left, right, 0, 0)
+        return
+    mine = [tuple(left[i:j]) for i, j in ours]
+    other = [tuple(right[i:j]) for i, j in theirs]
+    for name, i1, i2, j1, j2 in SequenceMatcher(None, mine, other).get_opcodes():
+        if name != "equal":
+            a1, a2 = _bounds(ours, i1, i2, len(left))
+            b1, b2 = _bounds(theirs, j1, j2, len(right))
+            yield from _aligned(left[a1:a2], right[b1:b2], a1, b1)
+
+
+def _bounds(
+    pieces: Sequence[tuple[int, int]], first: int, last: int, length: int
+) -> tuple[int, int]:
+    start = pieces[first][0] if first < len(pieces) else length
+    return start, pieces[last - 1][1] if last > first else start
+
+
+def _pieces(keys: Sequence[str]) -> list[tuple[int, int]]:
+    """Where lines, tags and items lie, as (start, end)."""
+    out, start = [], 0
+    for index, key in enumerate(keys):
+        if key in _ENDS or "\n" in key:
+            out.append((start, index + 1))
+            start = index + 1
+    if start < len(keys):
+        out.append((start, len(keys)))
+    return out
+
+
+def _aligned(left: Sequence[str], right: Sequence[str], i: int, j: int) -> Iterator[Span]:
+    if max(len(left), len(right)) <= MOST_ALIGNED:
+        for name, i1, i2, j1, j2 in SequenceMatcher(None, left, right, False).get_opcodes():
+            if name != "equal":
+                yield i + i1, i + i2, j + j1, j + j2
+    elif len(left) == len(right):
+        yield from ((i + a, i + b, j + c, j + d) for a, b, c, d in _places(left, right))
+    else:
+        yield i, i + len(left), j, j + len(right)
+
+
+def _places(left: Sequence[str], right: Sequence[str]) -> list[Span]:
     """The single places that differ in two long texts of the same length."""
     pairs = enumerate(zip(left, right, strict=True))
     return [(index, index + 1, index, index + 1) for index, (one, two) in pairs if one != two]

@@ -10,25 +10,28 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from enum import StrEnum
+
+from slimpy.verify import moments
 
 
 class Kind(StrEnum):
-    """What a token is. Tokens of the first group may always differ, if both are of the same kind."""
+    """What a token is."""
 
     UUID = "uuid"
-    MOMENT = "moment"  # date and time of day, or a time of day with seconds
     POINTER = "pointer"  # 0x7f...
     JWT = "jwt"
-    HEX = "hex"  # a long hexadecimal identifier; a container's host name is 12 digits
     DURATION = "duration"
     LABELLED = "labelled"  # pid=7, uptime: 12
-    CAPTURED = "captured"  # a variable that the user takes out of an answer
+    CAPTURED = "captured"  # a variable that the user's plan takes out of an answer
 
-    DATE = "date"  # excused a day apart: midnight may lie between two runs
-    ADDRESS = "address"  # excused among private ones
-    EPOCH = "epoch"  # seconds, or fractions of them, since 1970; excused a day apart
+    MOMENT = "moment"  # date and time of day, or a time of day with seconds
+    DATE = "date"
+    EPOCH = "epoch"  # seconds, or fractions of them, since 1970
+    HEX = "hex"  # a long hexadecimal identifier; a container's host name is 12 digits
+    OPAQUE = "opaque"  # a long mixture of letters and digits
+    ADDRESS = "address"  # IP, with or without a port, or MAC
+
     NUMBER = "number"
     WORD = "word"
     SPACE = "space"
@@ -36,15 +39,7 @@ class Kind(StrEnum):
 
 
 _ALWAYS = frozenset(
-    {
-        Kind.UUID,
-        Kind.MOMENT,
-        Kind.POINTER,
-        Kind.JWT,
-        Kind.DURATION,
-        Kind.LABELLED,
-        Kind.CAPTURED,
-    }
+    {Kind.UUID, Kind.POINTER, Kind.JWT, Kind.DURATION, Kind.LABELLED, Kind.CAPTURED}
 )
 
 
@@ -58,7 +53,12 @@ class Token:
     @property
     def key(self) -> str:
         """What two tokens must share to be equal without further thought."""
-        return f"\0{self.kind}" if self.kind in _ALWAYS else self.text
+        if self.kind not in _ALWAYS:
+            return self.text
+        label = self.text if self.kind is Kind.CAPTURED else ""
+        if self.kind is Kind.LABELLED:
+            label = "".join(char for char in self.text if char.isalpha()).lower()
+        return f"\0{self.kind}{label}"
 
 
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}"
@@ -72,7 +72,7 @@ _TOKENS = re.compile(
             r"(?P<uuid>\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b)",
             # ISO 8601 and RFC 3339; RFC 9110 section 5.6.7 and asctime(3); the Common Log Format.
             rf"(?P<moment>\b\d{{4}}[-/]\d\d[-/]\d\d[T ,_]{{1,2}}\d\d:\d\d(?::\d\d(?:[.,]\d{{1,9}})?)?{_ZONE}"
-            rf"|\b(?:{_DAY},?\s)?\d{{1,2}}[ -]{_MONTH}[ -]\d{{2,4}}\s{_CLOCK}{_ZONE}"
+            rf"|\b(?:{_DAY},?\s)?\d{{1,2}}[ -]{_MONTH}[ -]\d{{2,4}}\s\d\d:\d\d(?::\d\d)?{_ZONE}"
             rf"|\b{_DAY}\s{_MONTH}\s{{1,2}}\d{{1,2}}\s{_CLOCK}(?:\s[A-Z]{{3,5}})?\s\d{{4}}\b"
             rf"|\b\d\d/{_MONTH}/\d{{4}}:{_CLOCK}{_ZONE}"
             rf"|\b{_CLOCK}{_ZONE}(?![:\w]))",
@@ -87,6 +87,7 @@ _TOKENS = re.compile(
             r"(?P<labelled>\b(?:pid|ppid|uptime|elapsed|took)[ \t]?[:=]?[ \t]?\d+(?:\.\d+)?\b)",
             r"(?P<hex>\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{12,128}\b"
             r"|\b(?=[0-9A-F]*[A-F])(?=[0-9A-F]*\d)[0-9A-F]{16,128}\b)",
+            r"(?P<opaque>\b(?=[\w-]*\d)(?=[\w-]*[a-z])(?=[\w-]*[A-Z])[A-Za-z0-9_-]{20,256}\b)",
             r"(?P<epoch>\b[12]\d{9}(?:\d{3}|\d{6}|\d{9})?(?:\.\d{1,9})?\b)",
             r"(?P<number>\d+(?:\.\d+)?)",
             r"(?P<word>\w+)",
@@ -96,6 +97,7 @@ _TOKENS = re.compile(
     ),
     re.DOTALL,
 )
+_MAC = re.compile(r"(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}")
 _SHORTEST_CAPTURE = 6
 
 
@@ -112,44 +114,38 @@ def _token(found: re.Match[str]) -> Token:
     return Token(Kind(found.lastgroup or "mark"), found[0])
 
 
-def alike(fat: Token, slim: Token, *, again: bool) -> bool:
-    """Whether one token may stand for the other. ``again``: the app repeated ``fat`` when asked twice."""
+def alike(fat: Token, slim: Token, *, repeated: bool) -> bool:
+    """Whether one token may stand for the other.
+
+    ``repeated``: the app was asked twice and gave ``fat`` both times, so it is not made up for each answer.
+    """
     if fat.key == slim.key:
         return True
     if fat.kind is not slim.kind:
         return False
     match fat.kind:
+        case Kind.MOMENT:
+            return moments.near(fat.text, slim.text)
+        case Kind.DATE:
+            return moments.next_day(fat.text, slim.text)
+        case Kind.EPOCH:
+            return moments.near_epoch(fat.text, slim.text)
         case Kind.HEX:
             return len(fat.text) == len(slim.text)
-        case Kind.DATE:
-            return _next_day(fat.text, slim.text)
+        case Kind.OPAQUE:
+            return not repeated and len(fat.text) == len(slim.text)
         case Kind.ADDRESS:
-            return _private(fat.text) and _private(slim.text)
-        case Kind.EPOCH:
-            return not again and _same_day(fat.text, slim.text)
+            return _local(fat.text) and _local(slim.text)
         case _:
             return False
 
 
-def _next_day(left: str, right: str) -> bool:
-    try:
-        return abs((date.fromisoformat(left) - date.fromisoformat(right)).days) <= 1
-    except ValueError:
-        return False
-
-
-def _private(text: str) -> bool:
-    """Whether an address (with or without a port) belongs to a container or its host."""
+def _local(text: str) -> bool:
+    """Whether an address belongs to a container or its host."""
+    if _MAC.fullmatch(text):
+        return True
     host = text.partition(":")[0] if "." in text else text
     try:
         return ipaddress.ip_address(host).is_private
     except ValueError:
         return False
-
-
-def _same_day(left: str, right: str) -> bool:
-    digits = len(left.partition(".")[0])
-    if digits != len(right.partition(".")[0]):
-        return False
-    unit = 10 ** (digits - 10)
-    return bool(abs(float(left) - float(right)) <= 86_400 * unit)

@@ -122,10 +122,10 @@ def _musl(bench: Workbench) -> None:
         bench.library(f"{base}/deep/liba.so", "libb.so", "libc.so", "libcases-gone.so")
         bench.library(f"{base}/deep/libb.so", "libpthread.so.0")
     base = "/cases/musl-paths"
-    needs = ("liba.so", "libb.so", "libcases-cached.so", "libm.so.6")
+    needs = ("liba.so", "libcases-m.so", "libcases-cached.so", "libm.so.6")
     bench.program(f"{base}/main", *needs, options=runpath(base), interpreter=MUSL_LOADER)
     bench.program(f"{base}/void", *needs, options=runpath(f"{base}:$LIB"), interpreter=MUSL_LOADER)
     bench.library(f"{base}/liba.so", soname="libcases-real.so")
-    bench.library("/usr/lib/x86_64-linux-musl/libb.so", "libcases-real.so")
+    bench.library("/usr/lib/x86_64-linux-musl/libcases-m.so", "libcases-real.so")
     bench.program("/cases/environment/musl", "liba.so", interpreter=MUSL_LOADER,
                   options=rpath("/cases/environment/path"))  # fmt: skip

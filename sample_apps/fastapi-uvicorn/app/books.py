@@ -25,7 +25,9 @@ class Book(NewBook):
     id: int
 
 
-shelf: dict[int, Book] = {1: Book(id=1, title="Notes on the Analytical Engine", published=date(1843, 9, 1), pages=66)}
+shelf: dict[int, Book] = {
+    1: Book(id=1, title="Notes on the Analytical Engine", published=date(1843, 9, 1), pages=66)
+}
 
 
 @router.get("/books")

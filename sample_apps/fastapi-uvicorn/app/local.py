@@ -29,7 +29,10 @@ async def show_time(at: int = 0, zone: str = "UTC", locale: str = "en_GB") -> di
         moment = datetime.fromtimestamp(at, UTC).astimezone(ZoneInfo(zone))
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise HTTPException(400, "there is no such time zone") from error
-    return {"iso": moment.isoformat(), "text": format_datetime(moment, "full", locale=find_locale(locale))}
+    return {
+        "iso": moment.isoformat(),
+        "text": format_datetime(moment, "full", locale=find_locale(locale)),
+    }
 
 
 @router.get("/price")

@@ -53,5 +53,7 @@ async def show_error(request: Request, error: HTTPException) -> Response:
     """The error page, or JSON for those who want JSON."""
     if "text/html" in request.headers.get("accept", ""):
         context = {"code": error.status_code, "text": error.detail}
-        return templates.TemplateResponse(request, "error.html", context, status_code=error.status_code)
+        return templates.TemplateResponse(
+            request, "error.html", context, status_code=error.status_code
+        )
     return JSONResponse({"detail": error.detail}, status_code=error.status_code)

@@ -28,7 +28,9 @@ def badge(text: str = "ok") -> Response:
 
 
 @router.post("/thumbnail")
-def thumbnail(picture: Annotated[UploadFile, File()], size: Annotated[int, Form(gt=0, le=512)] = 64) -> Response:
+def thumbnail(
+    picture: Annotated[UploadFile, File()], size: Annotated[int, Form(gt=0, le=512)] = 64
+) -> Response:
     """The uploaded picture, fitted into a square, as JPEG."""
     try:
         image = Image.open(picture.file)

@@ -29,13 +29,17 @@ def show(number: int) -> ResponseReturnValue:
 def add() -> ResponseReturnValue:
     """The form on the start page."""
     title = request.form.get("title", "").strip() or abort(400)
-    return redirect(url_for("pages.show", number=store.add(title, request.form.get("body", ""))), 303)
+    return redirect(
+        url_for("pages.show", number=store.add(title, request.form.get("body", ""))), 303
+    )
 
 
 @blueprint.get("/downloads/")
 def downloads() -> ResponseReturnValue:
     """What there is to download."""
-    return render_template("downloads.html", names=sorted(path.name for path in DOWNLOADS.iterdir()))
+    return render_template(
+        "downloads.html", names=sorted(path.name for path in DOWNLOADS.iterdir())
+    )
 
 
 @blueprint.get("/downloads/<name>")

@@ -11,7 +11,9 @@ def prepare(path: str) -> None:
     """Make the table; all workers may do it at the same time."""
     connection = sqlite3.connect(path, timeout=10)
     with connection:
-        connection.execute("CREATE TABLE IF NOT EXISTS note (id INTEGER PRIMARY KEY, title TEXT, body TEXT)")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS note (id INTEGER PRIMARY KEY, title TEXT, body TEXT)"
+        )
     connection.close()
 
 
@@ -33,7 +35,12 @@ def close(_error: BaseException | None = None) -> None:
 def add(title: str, body: str) -> int:
     """A new note's number."""
     with connect() as connection:
-        return int(connection.execute("INSERT INTO note (title, body) VALUES (?, ?)", (title, body)).lastrowid or 0)
+        return int(
+            connection.execute(
+                "INSERT INTO note (title, body) VALUES (?, ?)", (title, body)
+            ).lastrowid
+            or 0
+        )
 
 
 def notes() -> list[dict[str, object]]:

@@ -95,6 +95,13 @@ def test_origin_of_a_library_is_the_directory_it_was_found_in(bench: Workbench, 
     assert libraries(outcome) == {"/real/liba.so", "/links/near/libb.so"}
 
 
+@pytest.mark.parametrize("text", ["$ORIGINx", "${ORIGIN", "$ORIGIN_", "$HOME", "$"])
+def test_what_only_looks_like_a_token_is_taken_as_it_is(bench: Workbench, text: str) -> None:
+    bench.program("/app/main", "liba.so", options=runpath(f"/{text}"))
+    bench.library(f"/{text}/liba.so")
+    assert libraries(bench.closure("/app/main")) == {f"/{text}/liba.so"}
+
+
 def test_lib_and_platform(bench: Workbench) -> None:
     bench.program("/app/main", "liba.so", "libb.so", options=runpath("/x/$LIB:/y/${PLATFORM}"))
     bench.library("/x/lib/x86_64-linux-gnu/liba.so")

@@ -23,7 +23,6 @@ DEBIAN = World(
         "/etc/alternatives/awk": link("/usr/bin/mawk"),
         "/etc/group": file("root:x:0:\napp:x:1000:\n"),
         "/etc/hosts": file(),
-        "/etc/ld.so.cache": file(b""),
         "/etc/ld.so.conf": file(f"{LIB}\n"),
         "/etc/localtime": link("/usr/share/zoneinfo/Etc/UTC"),
         "/etc/nsswitch.conf": file("passwd: files\nhosts: files dns\n"),
@@ -103,13 +102,12 @@ EXPECTED = """\
 /app/static touched parent
 /app/static/logo.png listed (stand-in)
 /app/static/site.css listed (stand-in)
-/app/template.html listed touched
+/app/template.html touched
 /bin link
 /etc parent
 /etc/alternatives parent
 /etc/alternatives/awk link
 /etc/group system
-/etc/ld.so.cache elf-interpreter system
 /etc/ld.so.conf system
 /etc/localtime link
 /etc/nsswitch.conf system
@@ -123,22 +121,43 @@ EXPECTED = """\
 /home/app image-config
 /lib link
 /lib64 link
-/run link state
-/tmp state
+/run state-directory
+/sbin link
+/tmp state-directory
 /usr parent
-/usr/bin parent
+/usr/bin system parent
 /usr/bin/awk link
 /usr/bin/env script-interpreter
-/usr/bin/mawk link touched
+/usr/bin/mawk touched
 /usr/bin/python3 link
-/usr/bin/python3.11 link script-interpreter touched
-/usr/lib link parent
+/usr/bin/python3.11 script-interpreter touched
+/usr/lib system parent
 /usr/lib/python3.11 touched parent
 /usr/lib/python3.11/lib-dynload parent
 /usr/lib/python3.11/lib-dynload/_ssl.so touched
 /usr/lib/python3.11/os.py touched
 /usr/lib/ssl parent
 /usr/lib/ssl/certs link
+/usr/lib/x86_64-linux-gnu parent
+/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 elf-interpreter
+/usr/lib/x86_64-linux-gnu/libc.so.6 elf-needed
+/usr/lib/x86_64-linux-gnu/libm.so.6 elf-needed
+/usr/lib/x86_64-linux-gnu/libnss_files.so.2 system
+/usr/lib/x86_64-linux-gnu/libssl.so.3 elf-needed
+/usr/lib/x86_64-linux-gnu/libz.so.1 link
+/usr/lib/x86_64-linux-gnu/libz.so.1.2.13 elf-needed touched
+/usr/lib64 system parent
+/usr/lib64/ld-linux-x86-64.so.2 link
+/usr/sbin system
+/usr/share parent
+/usr/share/zoneinfo parent
+/usr/share/zoneinfo/Etc parent
+/usr/share/zoneinfo/Etc/UTC system
+/var parent
+/var/cache parent
+/var/cache/app state-directory
+/var/run link
+/var/tmp state-directory
 """
 
 

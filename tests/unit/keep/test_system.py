@@ -61,6 +61,15 @@ def test_accounts_and_the_local_time_zone_are_always_kept() -> None:
     assert "/etc/localtime" in keep
 
 
+def test_the_links_of_a_merged_usr_are_always_kept() -> None:
+    world = World(
+        {"/bin": link("usr/bin"), "/usr/bin/x": program(), "/data": link("srv"), "/srv/y": file()}
+    )
+    keep = world.decide()
+    assert {"/bin", "/usr/bin"} <= set(keep.reasons)
+    assert not {"/data", "/srv", "/usr/bin/x"} & set(keep.reasons)
+
+
 @pytest.mark.parametrize(
     ("zone", "kept"),
     [

@@ -51,23 +51,23 @@ def test_a_library_of_thousands_tells_few_chains() -> None:
 
 def test_the_words_lead_from_a_library_to_the_run() -> None:
     world = World(
-        {"/bin": link("usr/bin"), "/usr/bin/app": program("#!/bin/sh"), "/usr/bin/sh": program()}
+        {"/app": link("srv/v1"), "/srv/v1/run": program("#!/bin/sh"), "/bin/sh": program()}
     )
-    keep = world.decide(event("/bin/app", by="/sbin/init"))
-    assert explain(keep, ImagePath("/usr/bin/sh")) == (
-        "/usr/bin/sh is kept whole:",
-        "  script-interpreter: #!/bin/sh (/usr/bin/app)",
-        "    /usr/bin/app: touched: opened by /sbin/init during GET /",
+    keep = world.decide(event("/app/run", by="/sbin/init"))
+    assert explain(keep, ImagePath("/bin/sh")) == (
+        "/bin/sh is kept whole:",
+        "  script-interpreter: #!/bin/sh (/srv/v1/run)",
+        "    /srv/v1/run: touched: opened by /sbin/init during GET /",
     )
-    assert explain(keep, ImagePath("/usr")) == (
-        "/usr is kept whole:",
-        "  parent: holds /usr/bin (/usr/bin)",
-        "    /usr/bin: parent: holds /usr/bin/app and 1 more (/usr/bin/app)",
-        "      /usr/bin/app: touched: opened by /sbin/init during GET /",
+    assert explain(keep, ImagePath("/srv")) == (
+        "/srv is kept whole:",
+        "  parent: holds /srv/v1 (/srv/v1)",
+        "    /srv/v1: parent: holds /srv/v1/run (/srv/v1/run)",
+        "      /srv/v1/run: touched: opened by /sbin/init during GET /",
     )
-    assert explain(keep, ImagePath("/bin"))[1:] == (
-        "  link: leads to /usr/bin/app and 1 more (/usr/bin/app)",
-        "    /usr/bin/app: touched: opened by /sbin/init during GET /",
+    assert explain(keep, ImagePath("/app"))[1:] == (
+        "  link: leads to /srv/v1/run (/srv/v1/run)",
+        "    /srv/v1/run: touched: opened by /sbin/init during GET /",
     )
 
 
