@@ -17,6 +17,9 @@ from slimpy.image.links import Resolution
 from slimpy.image.tree import Tree
 from slimpy.model import ROOT, ImagePath, Reason, Rule, display
 
+MAXIMUM_LINK_REASONS = 8
+"""A link such as /lib is on the way to hundreds of libraries: the first few say enough."""
+
 _SET_ID = 0o6000
 
 
@@ -216,6 +219,9 @@ class _Work:
             if self.files.damage(hit.real) is None:
                 text = f"{display(hit.real)} is named like a library but is no ELF file"
                 self.warnings[TraceWarning("library-not-elf", text)] = None
+        if process.crowded:
+            text = f"{display(process.main.real)} needs too many libraries to follow them all"
+            self.warnings[TraceWarning("elf-crowded", text)] = None
         if process.edges:
             loader = process.search.loader
             self._keep_for(loader, loader.configs, "read by the loader")
@@ -251,7 +257,9 @@ class _Work:
         if place.real is not None and place.real != by:
             self.reasons.setdefault(place.real, {})[Reason(rule, by, detail)] = None
         for link in place.links:
-            self.reasons.setdefault(link, {})[Reason(Rule.LINK, by, detail)] = None
+            why = self.reasons.setdefault(link, {})
+            if len(why) < MAXIMUM_LINK_REASONS:
+                why[Reason(Rule.LINK, by, detail)] = None
 
     def _keep_for(self, loader: Loader, places: Iterable[Resolution], detail: str) -> None:
         if loader.place.real is not None:

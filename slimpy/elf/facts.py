@@ -8,6 +8,7 @@ import struct
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ MAXIMUM_TAGS = 4096
 MAXIMUM_PATHS = 512  # elements of one search path
 MAXIMUM_STRINGS = 256 << 20  # bytes of the dynamic string table
 MAXIMUM_SYMBOLS = 1 << 18
-MAXIMUM_NOTES = 64 << 10  # bytes of one note segment
+MAXIMUM_SYMBOL = 255  # bytes of a symbol's name; longer ones are mangled C++, which nobody asks for
+MAXIMUM_NOTE_SEGMENT = 64 << 10  # bytes
+MAXIMUM_NOTES = 1024
 MAXIMUM_TEXT = 4096  # bytes of one string (PATH_MAX); a longer search path is no path
 
 _KINDS: dict[object, Kind] = {
@@ -63,7 +66,7 @@ class ElfFacts:
     ``machine`` is elf.h's name such as ``EM_X86_64`` (``EM_`` and the number for unknown ones).
     ``rpath`` and ``runpath`` are split at colons and not expanded; ``("",)`` is a tag with no text.
     ``auxiliary`` are DT_AUXILIARY names: loaded if they are there. ``imports`` are the undefined
-    dynamic symbols. ``flags`` holds NODEFLIB, ORIGIN and PIE of DT_FLAGS_1.
+    dynamic symbols with names of up to 255 bytes. ``flags`` holds NODEFLIB, ORIGIN and PIE of DT_FLAGS_1.
     """
 
     machine: str
@@ -260,9 +263,10 @@ class _Reader:
         for symbol in struct.iter_unpack(
             record.format, table[: len(table) - len(table) % record.size]
         ):
-            end = -1 if symbol[section] else self.strings.find(b"\0", symbol[0])
-            if symbol[0] and end > symbol[0]:
-                name = self.strings[symbol[0] : end]
+            start = 0 if symbol[section] else symbol[0]
+            end = self.strings.find(b"\0", start, start + MAXIMUM_SYMBOL + 1) if start else 0
+            if end > start:
+                name = self.strings[start:end]
                 yield sys.intern(name.decode("utf-8", "surrogateescape"))
 
     def _symbol_count(self, size: int) -> int:
@@ -275,21 +279,26 @@ class _Reader:
         return (min(above) - start) // size if above else 0
 
     def _hints(self) -> Iterator[DlopenHint]:
+        for kind, owner, text in islice(self._notes(), MAXIMUM_NOTES):
+            if kind == _DLOPEN_NOTE and owner == b"FDO\0":
+                yield from _dlopen_hints(text)
+
+    def _notes(self) -> Iterator[tuple[object, bytes, bytes]]:
+        """Type, owner and text of each note; elftools would also parse the notes of core dumps."""
         from elftools.common.utils import struct_parse
 
         for segment in self._of_type("PT_NOTE"):
             start = segment["p_offset"]
-            raw = self._bytes(start, min(segment["p_filesz"], MAXIMUM_NOTES))
+            raw = self._bytes(start, min(segment["p_filesz"], MAXIMUM_NOTE_SEGMENT))
             position = 0
-            while b"FDO\0" in raw[position:] and len(raw) - position > 12:
+            while position + 12 < len(raw):
                 note = struct_parse(
                     self.elf.structs.Elf_Nhdr, self.file, stream_pos=start + position
                 )
-                name = position + 12
-                text = name + _padded(note["n_namesz"])
-                if note["n_type"] == _DLOPEN_NOTE and raw[name : name + 4] == b"FDO\0":
-                    yield from _dlopen_hints(raw[text : text + note["n_descsz"]])
+                owner = position + 12
+                text = owner + _padded(note["n_namesz"])
                 position = text + _padded(note["n_descsz"])
+                yield note["n_type"], raw[owner : owner + 4], raw[text : text + note["n_descsz"]]
 
 
 def _padded(size: int) -> int:

@@ -10,10 +10,12 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from slimpy.elf.facts import MAXIMUM_TEXT, Abi
+from slimpy.elf.facts import Abi
 from slimpy.model import decoded
 
-MAXIMUM_SIZE = 64 << 20  # bytes; a cache of ten thousand libraries has about one million
+MAXIMUM_SIZE = 16 << 20  # bytes; a cache of ten thousand libraries has about one million
+MAXIMUM_ENTRIES = 1 << 16
+MAXIMUM_NAME = 1024  # bytes of one name or path
 
 _OLD_MAGIC = b"ld.so-1.7.0"
 _NEW_MAGIC = b"glibc-ld.so.cache1.1"
@@ -98,7 +100,7 @@ def _entries(data: bytes) -> Iterator[tuple[str, CacheEntry]]:
         message = "the loader cache has an unknown format"
         raise DamagedCacheError(message)
     order = _order(data, len(_OLD_MAGIC) + 1, _OLD_HEADER, _OLD_ENTRY)
-    count = struct.unpack_from(order + "I", data, 12)[0]
+    count = _count(data, len(_OLD_MAGIC) + 1, _OLD_HEADER, _OLD_ENTRY, order)
     end = _OLD_HEADER + count * _OLD_ENTRY
     behind = data[(end + 7) & ~7 :]
     if behind.startswith(_NEW_MAGIC):
@@ -115,10 +117,7 @@ def _new_entries(data: bytes) -> Iterator[tuple[str, CacheEntry]]:
     hint = data[_HINT] & 3 if len(data) > _HINT else 0
     order = {2: "<", 3: ">"}.get(hint) or _order(data, len(_NEW_MAGIC), _NEW_HEADER, 24)
     record = struct.Struct(order + "iIIIQ")
-    count = struct.unpack_from(order + "I", data, len(_NEW_MAGIC))[0]
-    if _NEW_HEADER + count * record.size > len(data):
-        message = f"the loader cache claims {count} entries in {len(data)} bytes"
-        raise DamagedCacheError(message)
+    count = _count(data, len(_NEW_MAGIC), _NEW_HEADER, record.size, order)
     for number in range(count):
         flags, key, value, _, capabilities = record.unpack_from(
             data, _NEW_HEADER + number * record.size
@@ -128,21 +127,22 @@ def _new_entries(data: bytes) -> Iterator[tuple[str, CacheEntry]]:
 
 
 def _order(data: bytes, position: int, header: int, entry: int) -> str:
-    """The byte order in which the entries fit into the file.
+    """The byte order in which the entries fit into the file; little endian if neither does."""
+    count = struct.unpack_from(">I", data, position)[0]
+    small = struct.unpack_from("<I", data, position)[0]
+    return ">" if header + count * entry <= len(data) < header + small * entry else "<"
 
-    Raises:
-        DamagedCacheError: they fit in neither.
-    """
-    for order in "<>":
-        count = struct.unpack_from(order + "I", data, position)[0]
-        if header + count * entry <= len(data):
-            return order
-    message = "the loader cache claims more entries than it has bytes"
-    raise DamagedCacheError(message)
+
+def _count(data: bytes, position: int, header: int, entry: int, order: str) -> int:
+    count = int(struct.unpack_from(order + "I", data, position)[0])
+    if header + count * entry > len(data) or count > MAXIMUM_ENTRIES:
+        message = f"the loader cache claims {count} entries in {len(data)} bytes"
+        raise DamagedCacheError(message)
+    return count
 
 
 def _text(data: bytes, start: int) -> str:
-    end = data.find(b"\0", start, start + MAXIMUM_TEXT)
+    end = data.find(b"\0", start, start + MAXIMUM_NAME)
     if end < 0:
         message = "a name in the loader cache lies outside of it"
         raise DamagedCacheError(message)

@@ -13,6 +13,8 @@ from slimpy.image.tree import Tree
 from slimpy.model import ImagePath
 
 BY_GLIBC = "dlopen'ed by glibc"
+MAXIMUM_OBJECTS = 4096
+"""Files in one process; big programs have some hundreds."""
 
 _UNWINDING = frozenset({"pthread_exit", "pthread_cancel", "backtrace"})
 
@@ -65,6 +67,7 @@ class Process:
         self.edges: list[Edge] = []
         self.missing: list[Want] = []
         self.passed_over: list[Hit] = []
+        self.crowded = False  # more files than MAXIMUM_OBJECTS: the rest was not looked for
         self._tree = tree
         self._files = files
         self._names: dict[str, list[Hit]] = {}
@@ -159,6 +162,9 @@ class Process:
         self._names.setdefault(name, []).append(hit)
         facts = self._files.get(hit.real)
         if facts is None or self._identity(hit.real) in self.objects:
+            return []
+        if len(self.objects) >= MAXIMUM_OBJECTS:
+            self.crowded = True
             return []
         loaded = Loaded(hit.opened, hit.real, facts, want.needer)
         self._register(hit, loaded)

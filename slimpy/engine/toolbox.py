@@ -17,7 +17,7 @@ import platform
 import stat
 import struct
 import tarfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -77,49 +77,37 @@ def collect() -> Toolbox:
         TraceError: a tool is not installed here, or this is not Linux.
     """
     if platform.system() != "Linux":
-        message = f"slimpy copies its tracer from a Linux machine, and this is {platform.system()}."
-        raise TraceError(
-            message,
-            hint="Run slimpy on Linux, or in a Linux container with the engine's socket mounted.",
-        )
+        message = f"slimpy copies its tracer from a Linux machine; this is {platform.system()}."
+        hint = "Run slimpy on Linux, or in a Linux container with the engine's socket mounted."
+        raise TraceError(message, hint=hint)
     files: dict[Path, str] = {}
-    loader = None
+    loaders: list[Path] = []
     for name in TOOLS:
         path = proc.find(name)
         if path is None:
-            message = (
-                f"The tool {name} is not installed here; slimpy puts it into the traced container."
-            )
+            message = f"The tool {name}, which slimpy puts into the traced container, is not here."
             raise TraceError(message, hint=f"Install it: apt-get install {_PACKAGES[name]}")
         files[Path(path).resolve()] = f"bin/{name}"
-        loader = loader or _loader_of(Path(path).resolve())
-        for library in _libraries(loader, path):
-            files[library] = f"lib/{library.name}"
-    assert loader is not None
-    return Toolbox(loader, files)
+        loader, libraries = _linked(path)
+        loaders.append(loader)
+        files.update({library: f"lib/{library.name}" for library in libraries})
+    return Toolbox(loaders[0], files)
 
 
-def _loader_of(program: Path) -> Path:
-    """PT_INTERP of a host program."""
-    from slimpy.elf import facts
-
-    with program.open("rb") as file:
-        found = facts.read(file)
-    if found is None or found.interpreter is None:
-        message = (
-            f"The tool {program} is not a dynamically linked program, which slimpy cannot copy."
-        )
-        raise TraceError(message, hint="Install the distribution's own package of it.")
-    return Path(found.interpreter)
-
-
-def _libraries(loader: Path, program: str) -> Iterable[Path]:
-    """What the host's loader loads for a program: lines ``name => path (address)``."""
-    for line in proc.run([str(loader), "--list", program]).splitlines():
+def _linked(program: str) -> tuple[Path, tuple[Path, ...]]:
+    """The loader and the libraries of a host program, as ldd(1) prints them."""
+    loader, libraries = None, []
+    for line in proc.run(["ldd", program]).splitlines():
         name, arrow, rest = line.strip().partition(" => ")
         path = rest.split(" (")[0]
-        if arrow and path.startswith("/") and Path(path) != loader:
-            yield Path(path).parent / Path(name).name
+        if arrow and path.startswith("/"):
+            libraries.append(Path(path))
+        elif name.startswith("/"):
+            loader = Path(name.split(" (")[0])
+    if loader is None:
+        message = f"The tool {program} is not a dynamically linked program, so it cannot be copied."
+        raise TraceError(message, hint="Install the distribution's own package of it.")
+    return loader, tuple(libraries)
 
 
 @cache

@@ -62,11 +62,11 @@ def touched(scene: Scene, scans: Collection[str]) -> Iterable[Want]:
         else:
             yield from _used(scene, event)
     for process in scene.trace.activity.processes:
-        if _is_ours(scene, process.executable):
+        if _is_ours(process.executable):
             reason = Reason(Rule.TOUCHED, process.executable, "ran as a process")
             yield Want(process.executable, reason)
     for path in scene.trace.changed:
-        if _is_ours(scene, path):
+        if _is_ours(path):
             reason = Reason(Rule.TOUCHED, "", "changed during the run")
             yield Want(path, reason, follow=False)
 
@@ -93,7 +93,7 @@ def _used(scene: Scene, event: FileEvent) -> Iterable[Want]:
     reason = Reason(Rule.TOUCHED, event.executable, _detail(event))
     follow = event.operation not in _ITSELF
     for path in _spellings(event):
-        if not _is_ours(scene, path):
+        if not _is_ours(path):
             continue
         found = scene.walk(path, follow=follow)
         if found.real is not None or found.links:
@@ -114,7 +114,7 @@ def _seen_by_scan(scene: Scene, event: FileEvent) -> Iterable[Want]:
     for path in _spellings(event):
         real = scene.walk(path, follow=False).real
         entry = None if real is None else scene.tree.get(real)
-        if entry is None or not _is_ours(scene, path):
+        if entry is None or not _is_ours(path):
             continue
         if entry.type is not FileType.FILE or scene.stand_ins.welcome(entry):
             yield Want(path, reason, follow=False, whole=False)
@@ -130,12 +130,10 @@ def _spellings(event: FileEvent) -> tuple[str, ...]:
     return (event.path, event.final)
 
 
-def _is_ours(scene: Scene, path: str) -> bool:
-    """Whether a path may be the image's: not the engine's file systems, not the tracer's place."""
-    if not path.startswith("/") or scene.is_ignored(path):
-        return False
+def _is_ours(path: str) -> bool:
+    """Whether a path may be the image's, and not in the file systems that the engine mounts."""
     outside = any(is_within(path, top) and path != top for top in ENGINE_DIRECTORIES)
-    return not outside or "/.." in path
+    return path.startswith("/") and (not outside or "/.." in path)
 
 
 def _actor(event: FileEvent) -> str:

@@ -13,12 +13,14 @@ from slimpy.verify.texts import Words, difference, excerpt
 DEEPEST = 100
 """Levels that are compared value by value; what lies deeper must be equal as a whole."""
 
-_ABSENT = object()
+ABSENT = object()
+"""Stands for a document that there is not."""
+
 _EPOCH = re.compile(r"[12]\d{9}(?:\d{3}|\d{6}|\d{9})?")
 _RUNNING = re.compile(
-    r"(?:^|_|\b)(?:pid|ppid|uptime|elapsed|duration|latency|took|rss|memory|heap\w*)(?:$|_|\b)",
-    re.IGNORECASE,
+    r"(?:^|_)(?:pid|ppid|uptime|elapsed|took|latency|rss|heap_(?:used|total))(?:$|_)", re.IGNORECASE
 )
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|-")
 
 
 class NotJsonError(ValueError):
@@ -39,15 +41,12 @@ def parse(text: str) -> Any:
 
 
 def json_difference(fat: Any, again: Any, slim: Any, words: Words) -> str:
-    """A sentence with the first place where ``slim`` is not the document that ``fat`` is; empty if it is.
+    """A sentence with the first place where ``slim`` is not the document that ``fat`` is; empty if
+    it is.
 
     ``again`` is the document that the original gave the second time, or `ABSENT`.
     """
     return _Walk(words).compare(fat, again, slim, "$", 0)
-
-
-ABSENT = _ABSENT
-"""Stands for a document that there is not."""
 
 
 class _Walk:
@@ -116,7 +115,7 @@ class _Walk:
         for name, value in self._words.fat.items():
             if value == str(fat) and self._words.slim.get(name) == str(slim):
                 return True
-        if _RUNNING.search(path.rpartition(".")[2]):
+        if _RUNNING.search(_HUMP.sub("_", path.rpartition(".")[2])):
             return True
         ours, theirs = str(fat).partition(".")[0], str(slim).partition(".")[0]
         moment = _EPOCH.fullmatch(ours) and _EPOCH.fullmatch(theirs)

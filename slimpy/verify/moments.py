@@ -1,9 +1,10 @@
-"""Points in time in two answers: are both the moment of asking, or did a time zone or a clock go wrong?"""
+"""Points in time in two answers: are both the moment of asking, or did a time zone or a clock go
+wrong?"""
 
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import date
 
 LONGEST_APART = 31 * 86_400
 """Seconds that may lie between the two runs."""
@@ -13,6 +14,7 @@ QUARTER = 900
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?")
+_OFFSET = re.compile(r"[+-]\d\d:?\d\d$")
 _ZONES = re.compile(r"\b[A-Z]{2,5}\b|Z$|(?<=[\d ])[+-]\d\d:?\d\d$")
 
 
@@ -54,27 +56,31 @@ def _shape(text: str) -> str:
 
 
 def _seconds(text: str) -> float | None:
-    """Seconds since some fixed point, without regard to zones; a time alone counts from midnight."""
+    """Seconds since some fixed point, in the text's own zone; a time alone counts from midnight."""
     clock = _CLOCK.search(text)
     if clock is None:
         return None
     hours, minutes, seconds = (int(part or 0) for part in clock.groups())
-    rest = text[: clock.start()] + " " + _ZONES.sub("", text[clock.end() :])
+    rest = text[: clock.start()] + " " + _OFFSET.sub("", text[clock.end() :])
     of_day = hours * 3600 + minutes * 60 + seconds
     numbers = [int(part) for part in re.findall(r"\d+", rest)]
     month = next((name for name in re.findall(r"[a-z]{3}", rest.lower()) if name in _MONTHS), None)
     try:
-        day = _day(numbers, month)
+        return of_day + 86_400 * _day(numbers, month)
     except ValueError:
         return None
-    return of_day + (0.0 if day is None else day.timestamp())
 
 
-def _day(numbers: list[int], month: str | None) -> datetime | None:
-    """The day that stands beside a time; ValueError if it is none."""
-    if not numbers:
-        return None
-    if month is not None:
-        year, day = max(numbers), min(numbers)
-        return datetime(year if year > 99 else 2000 + year, _MONTHS.index(month) + 1, day)
-    return datetime(*numbers[:3])
+def _day(numbers: list[int], month: str | None) -> int:
+    """The number of the day that stands beside a time, 0 if none does; ValueError if it is none."""
+    match sorted(numbers) if month else numbers:
+        case []:
+            return 0
+        case [day, year] if month:
+            century = 0 if year > 99 else 2000
+            return date(century + year, _MONTHS.index(month) + 1, day).toordinal()
+        case [year, number, day]:
+            return date(year, number, day).toordinal()
+        case _:
+            message = "not a day"
+            raise ValueError(message)

@@ -1,4 +1,4 @@
-"""Two texts, and a third one that shows what the app changes by itself: are they the same answer?"""
+"""Two texts, and a third that shows what the app changes by itself: one answer or two?"""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from slimpy.model import display
 from slimpy.verify.tokens import Kind, Token, alike, tokens
 
 MOST_ALIGNED = 300
-"""Tokens that are aligned one by one; longer stretches are compared place by place, or as a whole."""
+"""Tokens that are aligned one by one; longer stretches are compared place by place, or as a whole.
+"""
 
 MOST_PIECES = 8000
 """Pieces (lines, tags, list items) that are aligned before tokens are."""
@@ -45,7 +46,8 @@ class _Change:
 
 
 def difference(fat: str, again: str | None, slim: str, words: Words | None = None) -> str:
-    """A sentence with the first place where ``slim`` is not the answer that ``fat`` is; empty if it is.
+    """A sentence with the first place where ``slim`` is not the answer that ``fat`` is; empty if it
+    is.
 
     ``again`` is the original's answer to the same request once more, None where there was none.
     """
@@ -62,7 +64,8 @@ def difference(fat: str, again: str | None, slim: str, words: Words | None = Non
 
 
 def _own_changes(ours: Sequence[Token], again: Sequence[Token]) -> list[_Change]:
-    """What changes by itself, neighbours joined: a random text may share a mark with the next one by chance."""
+    """What changes by itself, neighbours joined: a random text may share a mark with the next one
+    by chance."""
     out: list[_Change] = []
     for change in _changes(ours, again):
         between = ours[out[-1].end : change.start] if out else ()
@@ -81,9 +84,7 @@ def _own_changes(ours: Sequence[Token], again: Sequence[Token]) -> list[_Change]
 def _excused(change: _Change, own: Sequence[_Change], *, repeated: bool) -> bool:
     if _pairwise(change, repeated=repeated):
         return True
-    covering = [
-        other for other in own if other.start <= change.end and change.start <= other.end
-    ]
+    covering = [other for other in own if other.start <= change.end and change.start <= other.end]
     if not covering:
         return False
     inside = {index for other in covering for index in range(other.start, other.end)}
@@ -99,7 +100,8 @@ def _pairwise(change: _Change, *, repeated: bool) -> bool:
 
 
 def _similar(change: _Change, own: _Change) -> bool:
-    """Whether a change looks like the one that the app makes by itself, in size and in what it is made of."""
+    """Whether a change looks like the one that the app makes by itself, in size and in what it is
+    made of."""
     sizes = (len(own.old), len(own.new))
     if len(change.new) > 2 * max(sizes) + 2 or (not change.new and min(sizes) > 0):
         return False
@@ -143,7 +145,8 @@ def _changes(ours: Sequence[Token], theirs: Sequence[Token]) -> list[_Change]:
 
 
 def _spans(left: Sequence[str], right: Sequence[str]) -> Iterator[Span]:
-    """First whole pieces are aligned, then the tokens of those that differ: this stays quick on long texts."""
+    """First whole pieces are aligned, then the tokens of those that differ: this stays quick on
+    long texts."""
     ours, theirs = _pieces(left), _pieces(right)
     if max(len(ours), len(theirs)) > MOST_PIECES:
         yield from _aligned(left, right, 0, 0)

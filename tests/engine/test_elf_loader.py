@@ -30,7 +30,7 @@ pytestmark = pytest.mark.engine
 DOCKERFILE = Path(__file__).parent / "images" / "elf-zoo.Dockerfile"
 SMALL_LOADER = "/lib/ld-linux.so.2"
 ENVIRONMENT = {"LD_LIBRARY_PATH": "/nowhere:/cases/environment/env"}
-_FOUND = re.compile(r"\t(?:.* => )?([^/]*/.*) \(0x[0-9a-f]+\)$")  # the vDSO has no slash
+_FOUND = re.compile(r"\t(?!linux-vdso\.so|linux-gate\.so)(?:.* => )?(.*) \(0x[0-9a-f]+\)$")
 _LOST = re.compile(r"\t(.*) => not found$")
 _MUSL_LOST = re.compile(r"Error loading shared library (.*): No such file or directory \(needed by")
 _FATAL = "error while loading shared libraries"

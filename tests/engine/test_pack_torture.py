@@ -241,6 +241,9 @@ def test_the_torture_is_real(outcome: Outcome) -> None:
     assert {f"SCHILY.xattr.{key}" for key in wanted} <= keys
     assert {len(entry.names) for entry in fat.values() if entry.type != "d"} == {1, 2, 3}
     assert max(len(path) for path in fat) > 256
+    assert [key for key, _ in fat[b"/torture/hard/cap2"].xattrs] == [
+        "SCHILY.xattr.security.capability"
+    ]
     assert fat[b"/torture/large-owner"].uid == "4000000000"
     assert fat[b"/torture/before-1970"].mtime < 0
     assert fat[b"/torture/setuid"].mode == "4755"

@@ -78,8 +78,8 @@ class Layer:
     def symlink(self, name: str, target: str) -> None:
         self.add(name, tarfile.SYMTYPE, 0o777, link=target)
 
-    def hard_link(self, name: str, first: str) -> None:
-        self.add(name, tarfile.LNKTYPE, link=first)
+    def hard_link(self, name: str, first: str, xattrs: dict[str, bytes] | None = None) -> None:
+        self.add(name, tarfile.LNKTYPE, link=first, xattrs=xattrs)
 
     def finish(self) -> bytes:
         self._tar.close()
@@ -115,8 +115,10 @@ def _hard_links(made: Layer) -> None:
     made.add("torture/hard/z-first", mode=0o4711, data=b"shared", owner=(7, 8))
     made.hard_link("torture/hard/a-second", "torture/hard/z-first")
     made.hard_link("torture/third", "torture/hard/z-first")
-    made.add("torture/hard/cap", data=b"cap", xattrs={"security.capability": CAPABILITY})
-    made.hard_link("torture/hard/cap2", "torture/hard/cap")
+    capable = {"security.capability": CAPABILITY}
+    made.add("torture/hard/cap", data=b"cap", xattrs=capable)
+    # Once more: Docker sets the owner of a hard link, and then the kernel drops the capabilities.
+    made.hard_link("torture/hard/cap2", "torture/hard/cap", xattrs=capable)
     made.symlink("torture/hard/link", "nothing")
     made.hard_link("torture/hard/link2", "torture/hard/link")
     made.add("torture/hard/fifo", tarfile.FIFOTYPE)
@@ -176,8 +178,10 @@ def _times(made: Layer) -> None:
 
 def _changes(made: Layer) -> None:
     """What only shows when layers lie on top of each other."""
+    # Parents too: without them the engine gives these directories the moment of loading.
+    for path in ("etc", "usr", "usr/share", "usr/share/doc"):
+        made.directory(path)
     made.add("etc/.wh.issue")
-    made.directory("usr/share/doc")
     made.add("usr/share/doc/.wh..wh..opq")
     made.add("usr/share/doc/only", data=b"only")
     made.symlink("usr/share/man", "doc")

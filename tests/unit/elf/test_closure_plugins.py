@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from slimpy.elf.closure import closure
+import pytest
+
+from slimpy.elf import process
+from slimpy.elf.closure import MAXIMUM_LINK_REASONS, closure
 from slimpy.elf.files import ElfFiles
 from slimpy.model import ImagePath
 from tests.trees import HostContents, tree_of
@@ -84,6 +87,31 @@ def test_damaged_files_are_warnings_and_stay_kept(bench: Workbench) -> None:
     assert lost(outcome) == set()
     assert [warning.code for warning in outcome.warnings] == ["elf-damaged", "elf-damaged"]
     assert "/app/broken is a damaged ELF file" in outcome.warnings[0].text
+
+
+def test_the_files_of_one_process_are_bounded(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "MAXIMUM_OBJECTS", 3)
+    bench.program("/app/main", "liba.so")
+    bench.library("/usr/lib/liba.so", "libb.so")
+    bench.library("/usr/lib/libb.so")
+    outcome = bench.closure("/app/main")
+    assert libraries(outcome) == {"/usr/lib/liba.so", "/usr/lib/libb.so"}
+    assert [warning.code for warning in outcome.warnings] == ["elf-crowded"]
+
+
+def test_a_link_on_the_way_to_many_libraries_has_few_reasons(bench: Workbench) -> None:
+    names = [f"lib{number}.so" for number in range(20)]
+    bench.program("/app/main", *names)
+    for name in names:
+        bench.library(f"/usr/lib/{name}")
+    bench.host("/lib/x").parent.joinpath("ld-musl-x86_64.so.1").unlink()
+    bench.host("/lib/x").parent.rmdir()
+    bench.link("/lib", "usr/lib")
+    outcome = bench.closure("/app/main")
+    assert len(libraries(outcome)) == 20
+    assert len(outcome.needed[ImagePath("/lib")]) == MAXIMUM_LINK_REASONS
 
 
 def test_contents_come_in_one_batch_for_each_level(bench: Workbench) -> None:

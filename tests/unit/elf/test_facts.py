@@ -186,3 +186,19 @@ def test_the_number_of_program_headers_is_bounded() -> None:
     with pytest.raises(DamagedElfError, match="65534 program headers"):
         read(file)
     assert file.reads < 100
+
+
+def test_endless_names_cost_little() -> None:
+    """Symbols that all name one string without an end, and a note segment full of empty notes."""
+    data = bytearray(big_endian(tags=1) + b"x" * (1 << 20))
+    base = 52 + 2 * 32
+    data[base : base + 16] = struct.pack(">IIII", 6, base, 10, 1 << 20)
+    file = CountingFile(data)
+    with pytest.raises(DamagedElfError, match="name"):
+        read(file)
+    notes = bytearray(big_endian() + bytes(1 << 20))
+    notes[52:84] = struct.pack(">8I", 4, 400, 400, 400, 1 << 20, 1 << 20, 4, 4)
+    file = CountingFile(notes)
+    with pytest.raises(DamagedElfError, match="name"):
+        read(file)
+    assert file.reads < 5000

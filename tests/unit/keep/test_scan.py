@@ -55,3 +55,14 @@ def test_opening_what_it_saw_is_use_and_no_scan() -> None:
     assert files_kept(keep, world) == set(LARGE)
     assert rules(keep, "/usr/lib/libx.so.1") == {Rule.TOUCHED}
     assert not keep.warnings
+
+
+def test_a_directory_that_the_app_lists_too_is_not_left_to_the_scan() -> None:
+    things = {f"/data/d{n}/small": file() for n in range(2 * FEWEST_DIRECTORIES)}
+    scan = [event(path.rpartition("/")[0], Operation.LIST, by="/usr/bin/find") for path in things]
+    world = World(things)
+    for events in (
+        [*scan, event("/data/d7", Operation.LIST)],
+        [event("/data/d7", Operation.LIST), *scan],
+    ):
+        assert files_kept(world.decide(*events), world) == {"/data/d7/small"}

@@ -142,7 +142,13 @@ def test_all_links_of_a_chain_are_kept() -> None:
 
 
 def test_a_link_into_the_engines_file_systems_is_kept_alone() -> None:
-    world = World({"/var/log/access.log": link("/dev/stdout"), "/srv/loop": link("loop")})
+    world = World(
+        {
+            "/var/log/access.log": link("/dev/stdout"),
+            "/srv/loop": link("loop"),
+            "/dev": directory(),
+        }
+    )
     keep = world.decide(
         event("/var/log/access.log", Operation.WRITE), event("/srv/loop", error="ELOOP")
     )
