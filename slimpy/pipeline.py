@@ -344,7 +344,8 @@ def _first_difference(verdict: Verdict) -> str:
 
 def _verdict_summary(verdict: Verdict, account: Account, profile: Profile) -> str:
     return (
-        f"{verdict.same} of {len(verdict.comparisons)} answers the same, as {account.user or 'root'}, "
+        f"{verdict.same} of {len(verdict.comparisons)} answers the same, "
+        f"as {account.user or 'root'}, "
         f"{len(profile.allowed)} system calls allowed"
     )
 

@@ -1,4 +1,4 @@
-"""The command line: the only place that prints, exits or reads the environment. One file per verb."""
+"""The command line: the only place that prints and exits. One file per verb."""
 
 from __future__ import annotations
 

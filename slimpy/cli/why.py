@@ -11,8 +11,12 @@ from slimpy.errors import ReportError
 
 @click.command("why")
 @click.argument("path")
-@click.option("--report", type=click.Path(path_type=Path), metavar="DIR",
-              help="The report directory of a build.  [default: the only one below slim-report]")  # fmt: skip
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The report directory of a build.  [default: the only one in slim-report]",
+)
 def command(path: str, report: Path | None) -> None:
     """Say why a PATH of the original image was kept or removed."""
     from slimpy.report import keepfile

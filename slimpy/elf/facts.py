@@ -66,7 +66,8 @@ class ElfFacts:
     ``machine`` is elf.h's name such as ``EM_X86_64`` (``EM_`` and the number for unknown ones).
     ``rpath`` and ``runpath`` are split at colons and not expanded; ``("",)`` is a tag with no text.
     ``auxiliary`` are DT_AUXILIARY names: loaded if they are there. ``imports`` are the undefined
-    dynamic symbols with names of up to 255 bytes. ``flags`` holds NODEFLIB, ORIGIN and PIE of DT_FLAGS_1.
+    dynamic symbols with names of up to 255 bytes. ``flags`` holds NODEFLIB, ORIGIN and PIE of
+    DT_FLAGS_1.
     """
 
     machine: str

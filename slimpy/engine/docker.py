@@ -91,7 +91,7 @@ class DockerEngine:
         runs = _RUNS_ON.get(self.architecture, (self.architecture,))
         if image.architecture not in runs:
             message = (
-                f"The image {image.reference} is for {image.architecture}, but the engine's machine is "
+                f"The image {image.reference} is for {image.architecture}, but the engine's is "
                 f"{self.architecture}, so it cannot be run and traced there."
             )
             hint = (
@@ -157,12 +157,12 @@ def _unavailable(error: Exception) -> tuple[str, str]:
         )
         return (
             message,
-            "Run as root, or join the docker group: sudo usermod -aG docker $USER, then log in again.",
+            "Run as root, or join the docker group: sudo usermod -aG docker $USER (then log in).",
         )
     message = "No Docker Engine answers: its socket is missing, or nothing listens there."
     return (
         message,
-        "Start Docker (sudo systemctl start docker, or dockerd), or set DOCKER_HOST to a running engine.",
+        "Start Docker (sudo systemctl start docker, or dockerd), or set DOCKER_HOST to an engine.",
     )
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 from docker.errors import APIError, DockerException, NotFound
-from probes.files.recorder import Recorder, merge
 
 from probes.files import strace
+from probes.files.recorder import Recorder, merge
 from probes.model import Activity, CommandAnswer, Listener, lines_of
 from slimpy.engine import toolbox
 from slimpy.engine.docker_errors import translated
@@ -217,9 +217,8 @@ class DockerContainer:
         if not self._streams:
             return ()
         cat = toolbox.tool("cat")
-        argv = toolbox.tool(
-            "find", "/proc", "-maxdepth", "2", "-path", "/proc/[0-9]*/status", "-exec", *cat, "{}", "+"
-        )  # fmt: skip
+        where = ("/proc", "-maxdepth", "2", "-path", "/proc/[0-9]*/status")
+        argv = toolbox.tool("find", *where, "-exec", *cat, "{}", "+")
         try:
             with Exec(self._client, self.id, argv, user="0") as process:
                 data = b"".join(data for number, data in process.frames(10.0) if number == STDOUT)
@@ -273,7 +272,7 @@ class _TraceStream:
         return self._ended.is_set()
 
     def finish(self, timeout: float) -> Activity:
-        """What was recorded; complete only if the pipe came to its end within ``timeout`` seconds."""
+        """What was recorded; complete only if the pipe ended within ``timeout`` seconds."""
         self._thread.join(timeout)
         return self.recorder.finish(complete=self.ended)
 

@@ -20,7 +20,7 @@ _CHUNK = 1 << 16
 
 
 def close_stream(stream: Any) -> None:
-    """Close a hijacked connection of the SDK: the HTTP response that it came from, then its socket."""
+    """Close a hijacked connection of the SDK: its HTTP response first, then its socket."""
     response = getattr(stream, "_response", None)
     if response is not None:
         response.close()

@@ -26,6 +26,17 @@ ENGINE_FILES = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
 """Files that Docker mounts over the image's own in every running container."""
 _PRUNED = ("/proc", "/sys", "/dev", toolbox.DIRECTORY, *ENGINE_FILES)
 _LOG = {"type": "json-file", "config": {"max-size": "32m", "max-file": "1"}}
+_TAR = (
+    "--create",
+    "--directory=/",
+    "--format=posix",
+    "--xattrs",
+    "--xattrs-include=*",
+    "--numeric-owner",
+    "--sparse",
+    "--no-recursion",
+    "--ignore-failed-read",
+)
 _NO_HEALTHCHECK = {"test": ["NONE"]}
 
 
@@ -90,13 +101,11 @@ class DockerWorkspace:
         name = f"list/{next(self._numbers)}"
         names = b"".join(b"." + encoded(path) + b"\0" for path in paths)
         self._put({name: names})
-        return self._tool(
-            "tar", "--create", "--directory=/", "--format=posix", "--xattrs", "--xattrs-include=*", "--numeric-owner",
-            "--sparse", "--no-recursion", "--ignore-failed-read", "--null", f"--files-from={toolbox.DIRECTORY}/{name}",
-        )  # fmt: skip
+        names_from = ("--null", f"--files-from={toolbox.DIRECTORY}/{name}")
+        return self._tool("tar", *_TAR, *names_from)
 
     def _tool(self, name: str, *arguments: str) -> Iterator[bytes]:
-        """Run a tool in the pristine container and yield its output; a failure is raised after it."""
+        """Run a tool in the pristine container and yield its output; a failure comes after it."""
         complaints = b""
         with Exec(
             self._client, self._pristine, toolbox.tool(name, *arguments), user="0"

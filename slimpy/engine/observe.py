@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from probes.commands import run_exchange
+from probes.errors import NeedsPorts, ProbeError
 from probes.exercise import Exercised, exercise
 from probes.files.recorder import merge
-
-from probes.errors import NeedsPorts, ProbeError
 from probes.model import Activity, CommandAnswer, Exchange, NoAnswer, Plan, RunCall, TraceWarning
 from slimpy.engine.protocol import Container, RunSpec, Workspace
 from slimpy.model import Image
@@ -56,7 +55,7 @@ class Observer:
             SlimError: the engine failed.
         """
         seen: list[Observation] = []
-        if _serves(image, self.plan):
+        if _serves(self.plan):
             seen.append(self._serve(image))
         seen.extend(self._run(image, call) for call in self.plan.runs)
         return _merged(seen)
@@ -77,9 +76,8 @@ class Observer:
         try:
             return self._serve_on(image, ports)
         except NeedsPorts as found:
-            self.tell(
-                f"listens on {', '.join(map(str, found.ports))}, not in EXPOSE: starting it again, published"
-            )
+            names = ", ".join(map(str, found.ports))
+            self.tell(f"listens on {names}, not in EXPOSE: starting it again, published")
             return self._serve_on(image, tuple(sorted({*ports, *found.ports})))
 
     def _serve_on(self, image: Image, ports: Sequence[int]) -> Observation:
@@ -150,7 +148,7 @@ class Observer:
             )
 
 
-def _serves(image: Image, plan: Plan) -> bool:
+def _serves(plan: Plan) -> bool:
     """Whether the app is to be started as a service: always, unless only command-line runs were
     asked for.
     """

@@ -111,4 +111,4 @@ class Engine(Protocol):
         """Give an image one more name."""
 
     def remove_tag(self, tag: str) -> None:
-        """Take a name away again; the image goes with its last name. No error if it is not there."""
+        """Take a name away; the image goes with its last one. No error if it is not there."""

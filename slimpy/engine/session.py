@@ -28,7 +28,7 @@ TEMPORARY_REPOSITORY = "slimpy-temporary"
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One build of one process; ``id`` is ``HOST.PID.START.NONCE``, unique and checkable for life."""
+    """One build of one process; ``id`` is ``HOST.PID.START.NONCE``, so life can be checked."""
 
     client: Any
     id: str

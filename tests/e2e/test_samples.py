@@ -1,4 +1,4 @@
-"""Every sample app, from the fat image to a proven slim one, through the command line as a user would."""
+"""Every sample app, from the fat image to a proven slim one, through the command line."""
 
 from __future__ import annotations
 

@@ -62,11 +62,13 @@ def test_the_listing_is_the_image(debian: DockerWorkspace) -> None:
     passwd, link = tree.get(ImagePath("/etc/passwd")), tree.get(ImagePath("/bin"))
     assert passwd is not None and passwd.type is FileType.FILE and passwd.mode == 0o644
     assert link is not None and link.type is FileType.LINK and link.target == "usr/bin"
-    assert not any(entry.path.startswith(("/proc/", "/sys/", "/dev/", "/.slimpy")) for entry in tree)
+    hidden = ("/proc/", "/sys/", "/dev/", "/.slimpy")
+    assert not any(entry.path.startswith(hidden) for entry in tree)
 
 
 def test_the_archive_holds_just_what_was_asked(debian: DockerWorkspace) -> None:
-    data = b"".join(debian.archive([ImagePath("/etc"), ImagePath("/etc/passwd"), ImagePath("/bin")]))
+    wanted = [ImagePath("/etc"), ImagePath("/etc/passwd"), ImagePath("/bin")]
+    data = b"".join(debian.archive(wanted))
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         members = {member.name: member for member in tar}
     assert sorted(members) == ["./bin", "./etc", "./etc/passwd"]
@@ -115,7 +117,8 @@ def test_the_end_of_a_trace_is_not_lost(debian: DockerWorkspace) -> None:
 def test_commands_run_beside_the_app_are_traced(debian: DockerWorkspace) -> None:
     with debian.run(shell("exec sleep 100")) as container:
         container.start()
-        answer = container.execute(["cat", "-", "/etc/debian_version"], stdin=b"in\n", during="probe")
+        argv = ["cat", "-", "/etc/debian_version"]
+        answer = container.execute(argv, stdin=b"in\n", during="probe")
         assert answer.exit_code == 0
         assert answer.stdout.startswith(b"in\n12.")
         assert container.execute(["sh", "-c", "exit 7"]).exit_code == 7
@@ -169,7 +172,8 @@ def test_variables_that_load_libraries_reach_only_the_app(debian: DockerWorkspac
 
 def test_listening_sockets_are_seen_in_the_trace(engine: DockerEngine) -> None:
     image = engine.inspect("slimpy-sample/static-c", pull=False)
-    with engine.workspace(image) as workspace, workspace.run(RunSpec(True, ports=image.exposed)) as run:
+    spec = RunSpec(traced=True, ports=image.exposed)
+    with engine.workspace(image) as workspace, workspace.run(spec) as run:
         run.start()
         (port,) = image.exposed
         listeners = eventually(run.listeners, timeout=DEADLINE)
@@ -191,12 +195,11 @@ def test_an_entrypoint_that_is_not_there_is_an_error(debian: DockerWorkspace) ->
 
 def test_nothing_of_ours_is_left(engine: DockerEngine) -> None:
     before = set(ours(engine))
-    with pytest.raises(KeyError):
-        with engine.workspace(engine.inspect(DEBIAN)) as workspace:
-            with workspace.run(shell("sleep 100")) as container:
-                container.start()
-                assert set(ours(engine)) > before
-                raise KeyError
+    with pytest.raises(KeyError), engine.workspace(engine.inspect(DEBIAN)) as workspace:
+        with workspace.run(shell("sleep 100")) as container:
+            container.start()
+            assert set(ours(engine)) > before
+            raise KeyError
     assert set(ours(engine)) <= before
 
 
