@@ -12,6 +12,7 @@ need gcc gcc
 need mmdebstrap mmdebstrap
 need musl-gcc musl-tools
 need skopeo skopeo
+need readelf binutils
 need curl curl
 docker info >/dev/null 2>&1 || { need dockerd docker.io; need iptables iptables; }
 [ -e /usr/include/stdio.h ] || packages="$packages libc6-dev"

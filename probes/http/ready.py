@@ -128,9 +128,16 @@ class Readiness:
         self._check_published()
         if ready.path is not None:
             return self._path_answers(ready.path, deadline)
-        if ready.argv is not None and not self._pending():
-            return True
+        if ready.argv is not None:
+            return self._settled_after_command()
         return self._settled()
+
+    def _settled_after_command(self) -> bool:
+        """The command has said that the app is ready; its ports only have to be found."""
+        now = self.clock.now()
+        self._first = now if self._first is None else self._first
+        complete = self._answering.issuperset(self.wanted.named) and not self._pending()
+        return complete or now - self._first >= GRACE
 
     def _settled(self) -> bool:
         """Whether all that should be there is, or enough of it for a while."""
@@ -159,6 +166,8 @@ class Readiness:
         return any(port not in self._answering for port in self._found)
 
     def _command_succeeds(self, argv: tuple[str, ...], deadline: float) -> bool:
+        if self._commanded:
+            return True
         left = max(1.0, deadline - self.clock.now())
         answer = self.target.execute(argv, timeout=min(60.0, left), during="start-up")
         self._last = f"{argv[0]} ended with exit code {answer.exit_code}"

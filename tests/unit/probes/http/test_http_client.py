@@ -5,10 +5,11 @@ from __future__ import annotations
 import gzip
 import hashlib
 import socket
-import ssl
-import subprocess
 import zlib
 
+import h2.config
+import h2.connection
+import h2.events
 import pytest
 
 from probes.http.bodies import COUNTED, KEPT, DamagedBodyError, read_body
@@ -250,22 +251,6 @@ def test_odd_headers_do_not_break_the_client(serve, make_target):
     assert ask(target, headers=(("x", "a\r\nb: c"),)).kind == "unasked"
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tls")
-    key, cert = folder / "key.pem", folder / "cert.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=other"]
-    try:
-        subprocess.run(
-            [*command, "-keyout", key, "-out", cert, "-days", "2"], check=True, capture_output=True
-        )
-    except FileNotFoundError:
-        pytest.skip("openssl is not installed")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
-    return context
-
-
 def test_https_with_a_certificate_of_its_own(serve, make_target, certificate):
     app = serve({"/": (200, "text/plain", b"safe")}, tls=certificate)
     target = make_target({443: app.port})
@@ -277,3 +262,24 @@ def test_https_to_a_plain_server(serve, make_target):
     app = serve({"/": (200, "text/plain", b"plain")})
     answer = ask(make_target({443: app.port}), scheme="https", port=443, timeout=5)
     assert answer == NoAnswer("no TLS connection could be made", "garbled")
+
+
+def test_http2_where_it_is_negotiated(raw, make_target, certificate):
+    certificate.set_alpn_protocols(["h2"])
+
+    def speak(plain):
+        with certificate.wrap_socket(plain, server_side=True) as connection:
+            state = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+            state.initiate_connection()
+            connection.sendall(state.data_to_send())
+            while data := connection.recv(65536):
+                for event in state.receive_data(data):
+                    if isinstance(event, h2.events.RequestReceived):
+                        asked = dict(event.headers)
+                        state.send_headers(event.stream_id, [(":status", "200")])
+                        state.send_data(event.stream_id, asked[b":authority"], end_stream=True)
+                connection.sendall(state.data_to_send())
+
+    answer = ask(make_target({8443: raw(speak)}), scheme="https", port=8443)
+    certificate.set_alpn_protocols(["http/1.1"])
+    assert (answer.status, answer.body) == (200, b"localhost:8443")

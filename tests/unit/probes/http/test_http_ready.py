@@ -178,8 +178,8 @@ def test_ready_command(make_target, wait, raw):
     target = make_target({6379: port}, run=lambda argv: CommandAnswer(next(codes, 0), b"", b""))
     found, _, _ = wait(target, wanted(6379, argv=("redis-cli", "ping"), listens=False))
     assert target.executed[0][0] == ("redis-cli", "ping")
-    assert len(target.executed) >= 3
-    assert found in ((), (Endpoint(6379, "tcp"),))
+    assert len(target.executed) == 3
+    assert found == (Endpoint(6379, "tcp"),)
 
 
 def test_ready_command_that_never_succeeds(make_target, wait):
@@ -210,6 +210,11 @@ def test_rescan_finds_a_port_that_opened_since(serve, make_target, wait, free_po
     assert [item.port for item in readiness.rescan()] == [80, 81]
 
 
-def test_https_is_recognised(make_target, wait, serve, monkeypatch):
+def test_an_answer_that_speaks_of_https_without_being_it(serve, make_target, wait):
     plain = serve({"/": (400, "text/html", b"The plain HTTP request was sent to HTTPS port")})
     assert wait(make_target({443: plain.port}), wanted(443))[0] == (Endpoint(443, "http"),)
+
+
+def test_https_is_recognised(serve, make_target, wait, certificate):
+    app = serve({"/": (200, "text/html", b"hi")}, tls=certificate)
+    assert wait(make_target({443: app.port}), wanted(443))[0] == (Endpoint(443, "https"),)
