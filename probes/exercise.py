@@ -100,6 +100,7 @@ def _wanted(plan: Plan, exposed: tuple[int, ...], healthcheck: tuple[str, ...] |
         exposed=exposed,
         path=plan.crawl.start,
         https=frozenset(call.port for call in plan.http if call.scheme == "https" and call.port),
+        asks=bool(plan.http) or plan.crawl.enabled or plan.ready.path is not None,
         listens=bool(plan.http) or not (plan.commands or healthcheck or plan.ready.argv),
     )
 

@@ -18,7 +18,7 @@ _TOKEN = frozenset("!#$%&'*+-.^_`|~")  # RFC 9110 section 5.6.2, besides letters
 
 def exclusive(entries: Mapping[str, Node], *names: str) -> None:
     """See that at most one of these keys is given."""
-    given = [name for name in names if name in entries]
+    given = [name for name in entries if name in names]
     if len(given) > 1:
         entries[given[1]].fail(f"cannot stand beside {given[0]}: only one of them can be used")
 

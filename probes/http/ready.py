@@ -26,6 +26,9 @@ MUTE = 15.0
 """Seconds after which a port that accepts and says nothing to an HTTP request counts as not
 speaking HTTP."""
 
+HANDSHAKE = 3.0
+"""Seconds that a TLS server may take to answer: one that does not speak TLS says nothing at all."""
+
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 
@@ -52,7 +55,8 @@ class Wanted:
 
     ``ports`` are the plan's, ``exposed`` the image's; ``path`` is asked for to see whether a port
     speaks HTTP; ``https`` are ports that the plan says speak TLS; ``listens``: whether an app that
-    listens nowhere is of any use.
+    listens nowhere is of any use; ``asks``: whether anything will be asked over HTTP, else an open
+    port is all that is waited for.
     """
 
     ready: Ready
@@ -61,6 +65,7 @@ class Wanted:
     path: str = "/"
     https: frozenset[int] = frozenset()
     listens: bool = True
+    asks: bool = True
 
     @property
     def named(self) -> tuple[int, ...]:
@@ -215,6 +220,10 @@ class Readiness:
     def _look_at(self, port: int, deadline: float) -> None:
         """Find out what a port speaks, and whether it answers without an error of its own."""
         known = self._found.get(port)
+        if not self.wanted.asks:
+            self._found[port] = Endpoint(port, "tcp")
+            self._answering.add(port)
+            return
         order: tuple[Literal["http", "https"], ...] = ("http", "https")
         if known is not None and known.speaks != "tcp":
             order = (known.speaks,)
@@ -248,7 +257,8 @@ class Readiness:
     def _ask(self, page: Page, deadline: float) -> HttpAnswer | NoAnswer:
         from probes.http.client import Request
 
-        left = max(0.5, min(MUTE / 2, deadline - self.clock.now()))
+        patience = HANDSHAKE if page.scheme == "https" else MUTE / 2
+        left = max(0.5, min(patience, deadline - self.clock.now()))
         answer = self.session.send(Request(page, timeout=left))
         return answer if isinstance(answer, HttpAnswer | NoAnswer) else NoAnswer("not HTTP")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from probes.commands import run_exchange
@@ -57,7 +57,7 @@ class Observer:
         seen: list[Observation] = []
         if _serves(self.plan):
             seen.append(self._serve(image))
-        seen.extend(self._run(image, call) for call in self.plan.runs)
+        seen.extend(self._run(image, call) for call in _named_apart(self.plan.runs))
         return _merged(seen)
 
     def _spec(self) -> RunSpec:
@@ -155,6 +155,14 @@ def _serves(plan: Plan) -> bool:
     if not plan.runs:
         return True
     return bool(plan.http or plan.commands or plan.ports or plan.ready.path or plan.ready.argv)
+
+
+def _named_apart(calls: Sequence[RunCall]) -> Iterator[RunCall]:
+    """The calls with names that differ: fat and slim answers are paired by them."""
+    count: dict[str, int] = {}
+    for call in calls:
+        count[call.name] = number = count.get(call.name, 0) + 1
+        yield call if number == 1 else replace(call, name=f"{call.name} ({number})")
 
 
 def _merged(seen: Sequence[Observation]) -> Observation:

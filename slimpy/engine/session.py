@@ -5,30 +5,40 @@ crash.
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import os
 import secrets
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import psutil
-from docker.errors import DockerException, NotFound
+from docker.errors import DockerException
 
-from slimpy.errors import OutputError
+from slimpy.engine.interrupts import INTERRUPTS
+from slimpy.errors import DiskFullError, OutputError, SlimError
 
 LABEL = "slimpy.session"
 _SCRATCH = "slimpy-"
 TEMPORARY_REPOSITORY = "slimpy-temporary"
 """Repository of tags that live only while a slim image is being proven."""
+LONGEST = 7 * 24 * 3600
+"""Seconds after which a session is over, whoever may have had it: no build takes a week."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FAILURES = (DockerException, OSError, SlimError)
+"""What a clean-up goes on after; the SDK lets requests' own errors through, which are OSErrors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One build of one process; ``id`` is ``HOST.PID.START.NONCE``, so life can be checked."""
+    """One build of one process, with an ``id`` by which others see whether it is over."""
 
     client: Any
     id: str
@@ -49,40 +59,72 @@ class Session:
         return {LABEL: self.id}
 
     def remove_all(self) -> None:
-        """Remove what is left with our label; individual failures are not errors, the next start
-        sweeps again.
-        """
-        named = {"label": f"{LABEL}={self.id}"}
-        with contextlib.suppress(DockerException, OSError):
-            for item in self.client.api.containers(all=True, filters=named):
-                with contextlib.suppress(NotFound):
-                    self.client.api.remove_container(item["Id"], force=True, v=True)
-            for item in self.client.api.volumes(filters=named).get("Volumes") or ():
-                with contextlib.suppress(NotFound):
-                    self.client.api.remove_volume(item["Name"])
+        """Remove what is left with our label; failures are no errors, a later start sweeps."""
+        with INTERRUPTS.deferred():
+            _remove(self.client, f"{LABEL}={self.id}", lambda _: True)
 
-    @staticmethod
-    def is_dead(labels: Mapping[str, str]) -> bool:
-        """Whether labels name a session of this host whose process is gone."""
-        return _is_dead(labels.get(LABEL, ""))
 
-    @staticmethod
-    def is_dead_tag(tag: str) -> bool:
-        """The same for a temporary tag."""
-        repository, _, name = tag.rpartition(":")
-        return repository == TEMPORARY_REPOSITORY and _is_dead(name)
+def sweep(client: Any, remove_tag: Callable[[str], None]) -> None:
+    """Remove containers, volumes and temporary tags of sessions that are over.
+
+    Args:
+        client: the SDK's.
+        remove_tag: takes a name away from an image.
+    """
+    _remove(client, LABEL, is_over)
+    with contextlib.suppress(*_FAILURES):
+        for item in client.api.images(name=TEMPORARY_REPOSITORY):
+            for tag in item.get("RepoTags") or ():
+                repository, _, identity = tag.rpartition(":")
+                if repository == TEMPORARY_REPOSITORY and is_over(identity):
+                    remove_tag(tag)
+
+
+def _remove(client: Any, label: str, wanted: Callable[[str], bool]) -> None:
+    """Remove what carries the label, each on its own; containers first, they hold the volumes."""
+    api, filters = client.api, {"label": label}
+    with contextlib.suppress(*_FAILURES):
+        for item in api.containers(all=True, filters=filters):
+            if wanted(_identity(item)):
+                with contextlib.suppress(*_FAILURES):
+                    api.remove_container(item["Id"], force=True, v=True)
+    with contextlib.suppress(*_FAILURES):
+        for item in api.volumes(filters=filters).get("Volumes") or ():
+            if wanted(_identity(item)):
+                with contextlib.suppress(*_FAILURES):
+                    api.remove_volume(item["Name"])
+
+
+def _identity(item: Mapping[str, Any]) -> str:
+    return str((item.get("Labels") or {}).get(LABEL, ""))
 
 
 def session_id() -> str:
-    """An id that names this process beyond doubt: host, pid, start time in hundredths of a second,
-    nonce.
+    """A new id, ``PLACE.PID.START.MADE.NONCE``: where the process is, when it was started (clock
+    ticks after boot) and when the session was opened (seconds since the epoch).
     """
-    return f"{_host()}.{os.getpid()}.{_started(os.getpid())}.{secrets.token_hex(4)}"
+    pid = os.getpid()
+    return f"{_place()}.{pid}.{_started(pid) or 0}.{int(time.time())}.{secrets.token_hex(4)}"
 
 
 def temporary_tag() -> str:
     """A tag for a slim image that is not proven yet; swept like everything else of ours."""
     return f"{TEMPORARY_REPOSITORY}:{session_id()}"
+
+
+def is_over(identity: str) -> bool:
+    """Whether the process of a session is gone; False for what is not one of our ids.
+
+    Processes of other places (another machine, or another container) cannot be seen from here, so
+    those sessions are over by their age alone.
+    """
+    place, *numbers = identity.split(".")
+    if len(numbers) != 4 or not all(part.isascii() and part.isdecimal() for part in numbers[:3]):
+        return False
+    pid, started, made = map(int, numbers[:3])
+    if time.time() - made > LONGEST:
+        return True
+    return place == _place() and not _is_alive(pid, started)
 
 
 @contextlib.contextmanager
@@ -91,36 +133,62 @@ def scratch_directory() -> Iterator[Path]:
 
     Raises:
         OutputError: no temporary directory can be made.
+        DiskFullError: there is no space for one.
     """
-    top = Path(tempfile.gettempdir())
-    for old in top.glob(f"{_SCRATCH}*"):
-        if _is_dead(old.name.removeprefix(_SCRATCH)):
-            shutil.rmtree(old, ignore_errors=True)
-    directory = top / f"{_SCRATCH}{session_id()}"
-    try:
-        directory.mkdir(mode=0o700)
-    except OSError as error:
-        message = f"No temporary directory can be made in {top}: {error.strerror}."
-        raise OutputError(message, hint="Set TMPDIR to a directory with some space.") from error
+    directory = _new_directory()
     try:
         yield directory
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        with INTERRUPTS.deferred():
+            shutil.rmtree(directory, ignore_errors=True)
 
 
-def _host() -> str:
-    return "".join(char for char in socket.gethostname().lower() if char.isalnum())[:40] or "host"
-
-
-def _started(pid: int) -> int:
-    return int(psutil.Process(pid).create_time() * 100)
-
-
-def _is_dead(identity: str) -> bool:
-    host, *numbers = identity.split(".")
-    if host != _host() or len(numbers) != 3 or not all(part.isdigit() for part in numbers[:2]):
-        return False
+def _new_directory() -> Path:
     try:
-        return _started(int(numbers[0])) != int(numbers[1])
-    except psutil.NoSuchProcess:
-        return True
+        top = Path(tempfile.gettempdir())
+        for old in top.glob(f"{_SCRATCH}*"):
+            if is_over(old.name.removeprefix(_SCRATCH)):
+                shutil.rmtree(old, ignore_errors=True)
+        directory = top / f"{_SCRATCH}{session_id()}"
+        directory.mkdir(mode=0o700)
+    except OSError as error:
+        kind = DiskFullError if error.errno in _FULL else OutputError
+        message = f"No temporary directory can be made: {error.strerror}."
+        raise kind(message, hint="Set TMPDIR to a directory with some space.") from error
+    return directory
+
+
+@cache
+def _place() -> str:
+    """The host's name and what tells this set of processes from others: containers on one host
+    may share its name, but not its processes.
+    """
+    name = "".join(char for char in socket.gethostname().lower() if char.isalnum())[:40]
+    unique = hashlib.sha256()
+    with contextlib.suppress(OSError):
+        unique.update(Path("/proc/sys/kernel/random/boot_id").read_bytes())
+        unique.update(os.fsencode(Path("/proc/self/ns/pid").readlink()))
+    return f"{name or 'host'}-{unique.hexdigest()[:12]}"
+
+
+def _is_alive(pid: int, started: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass  # another user's
+    found = _started(pid)
+    return found is None or found == started
+
+
+def _started(pid: int) -> int | None:
+    """When a process was started, in clock ticks after boot (proc(5), stat, field 22); None where
+    it cannot be seen, 0 where it has ended and waits for its parent.
+    """
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    state, *fields = text.rpartition(")")[2].split()
+    return 0 if state in ("Z", "X") else int(fields[18])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
-from itertools import groupby
 
 from probes.model import TraceWarning
 from slimpy.image.tree import name
@@ -36,9 +35,7 @@ def included(scene: Scene, patterns: Sequence[str]) -> Iterable[Finding]:
 
 def _parts(pattern: str) -> list[str]:
     absolute = pattern if pattern.startswith("/") else f"**/{pattern}"
-    parts = [part for part in absolute.split("/") if part]
-    # Two "**" in a row mean no more than one.
-    return [part for part, same in groupby(parts) for _ in (same if part != "**" else (1,))]
+    return [part for part in absolute.split("/") if part]
 
 
 def _matches(scene: Scene, parts: Sequence[str]) -> Iterator[str]:

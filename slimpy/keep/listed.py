@@ -56,8 +56,6 @@ class ListedDirectories:
         children = self._scene.tree.children(listing.directory)
         if listing.directory == ROOT:
             children = tuple(entry for entry in children if self._is_directory(entry))
-        elif not self._scene.stand_ins.welcome_in(listing.directory):
-            return
         for entry in children:
             if self._scene.stand_ins.welcome(entry):
                 yield Want(entry.path, reason, follow=False, whole=False)

@@ -101,7 +101,7 @@ def _services(text: str) -> tuple[str, ...]:
     found = set()
     for line in text.splitlines():
         _, _, services = line.partition("#")[0].partition(":")
-        found.update(re.sub(r"\[[^\]]*\]", " ", services).split())
+        found.update(services.split())
     return tuple(sorted(service for service in found if _SERVICE.fullmatch(service)))
 
 

@@ -14,7 +14,7 @@ from probes.model import FileEvent, Operation
 from slimpy.image.tree import parent
 from slimpy.keep.refusals import ENGINE_DIRECTORIES, is_supplied
 from slimpy.keep.scan import LOOKS
-from slimpy.keep.scene import Scene, Want, is_within
+from slimpy.keep.scene import Scene, Want
 from slimpy.model import FileType, ImagePath, Reason, Rule, display
 
 _VERBS = {
@@ -62,13 +62,12 @@ def touched(scene: Scene, scans: Collection[str]) -> Iterable[Want]:
         else:
             yield from _used(scene, event)
     for process in scene.trace.activity.processes:
-        if _is_ours(process.executable):
+        if process.executable.startswith("/"):
             reason = Reason(Rule.TOUCHED, process.executable, "ran as a process")
             yield Want(process.executable, reason)
     for path in scene.trace.changed:
-        if _is_ours(path):
-            reason = Reason(Rule.TOUCHED, "", "changed during the run")
-            yield Want(path, reason, follow=False)
+        reason = Reason(Rule.TOUCHED, "", "changed during the run")
+        yield Want(path, reason, follow=False)
 
 
 def listings(scene: Scene, scans: Collection[str]) -> tuple[Listing, ...]:
@@ -93,20 +92,19 @@ def _used(scene: Scene, event: FileEvent) -> Iterable[Want]:
     reason = Reason(Rule.TOUCHED, event.executable, _detail(event))
     follow = event.operation not in _ITSELF
     for path in _spellings(event):
-        if not _is_ours(path):
-            continue
         found = scene.walk(path, follow=follow)
         if found.real is not None or found.links:
             yield Want(path, reason, follow=follow)
-        if found.missing is None:
+        missing = found.missing
+        if missing is None or missing in ENGINE_DIRECTORIES or is_supplied(missing):
             continue
         # A file on the way (ENOTDIR) and a closed directory (EACCES) answer only if they are there.
         if event.error is not None:
-            yield Want(parent(found.missing), reason)
-        if event.operation in _CHANGES and not is_supplied(found.missing):
+            yield Want(parent(missing), reason)
+        if event.operation in _CHANGES:
             detail = f"{_VERBS[event.operation]} in by {_actor(event)}"
             state = Reason(Rule.STATE, event.executable, detail)
-            yield Want(parent(found.missing), state)
+            yield Want(parent(missing), state)
 
 
 def _seen_by_scan(scene: Scene, event: FileEvent) -> Iterable[Want]:
@@ -114,7 +112,7 @@ def _seen_by_scan(scene: Scene, event: FileEvent) -> Iterable[Want]:
     for path in _spellings(event):
         real = scene.walk(path, follow=False).real
         entry = None if real is None else scene.tree.get(real)
-        if entry is None or not _is_ours(path):
+        if entry is None:
             continue
         if entry.type is not FileType.FILE or scene.stand_ins.welcome(entry):
             yield Want(path, reason, follow=False, whole=False)
@@ -124,16 +122,10 @@ def _spellings(event: FileEvent) -> tuple[str, ...]:
     """The path as the program gave it, and the one that the kernel came to, where it was seen.
 
     The second finds files behind chroot(2), /proc/self/cwd and links that the run itself made.
+    It is no path for pipes and the like.
     """
-    if event.final is None or event.final == event.path:
-        return (event.path,)
-    return (event.path, event.final)
-
-
-def _is_ours(path: str) -> bool:
-    """Whether a path may be the image's, and not in the file systems that the engine mounts."""
-    outside = any(is_within(path, top) and path != top for top in ENGINE_DIRECTORIES)
-    return path.startswith("/") and (not outside or "/.." in path)
+    both = (event.path, event.final or "")
+    return tuple(dict.fromkeys(path for path in both if path.startswith("/")))
 
 
 def _actor(event: FileEvent) -> str:

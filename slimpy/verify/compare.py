@@ -21,7 +21,7 @@ _TEXTUAL = re.compile(
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})
 _CHARSET = re.compile(r"charset=\"?([\w.:-]{1,40})", re.IGNORECASE)
 _METRICS = re.compile(r"version=0\.0\.4|openmetrics")
-_VALUE = re.compile(r"^([^#\s].*?) +\S+(?: \d+)?$", re.MULTILINE)
+_VALUE = re.compile(r"^([^#\s{][^ {\n]*(?:\{.*\})?) .*$", re.MULTILINE)
 
 
 def compare(fat: Sequence[Exchange], slim: Sequence[Exchange]) -> tuple[Comparison, ...]:

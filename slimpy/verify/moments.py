@@ -13,7 +13,7 @@ QUARTER = 900
 """Seconds. Time zones differ by quarters of an hour, two runs hardly ever do so to the second."""
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?")
+_CLOCK = re.compile(r"(?<!\d)(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?")
 _OFFSET = re.compile(r"[+-]\d\d:?\d\d$")
 _ZONES = re.compile(r"\b[A-Z]{2,5}\b|Z$|(?<=[\d ])[+-]\d\d:?\d\d$")
 

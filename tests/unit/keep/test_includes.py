@@ -61,6 +61,12 @@ def test_the_users_spelling_works_in_the_slim_image_too() -> None:
     assert keep.reasons["/app/dangling"] == (Reason(Rule.INCLUDE, "", "--include /app/dangling"),)
 
 
+def test_stars_do_not_go_through_links() -> None:
+    keep = World(THINGS | {"/app/z": link("v1")}).decide(includes=("/app/**/data",))
+    assert "/app/v1/data" in keep
+    assert not {"/app/current", "/app/z"} & set(keep.reasons)
+
+
 def test_a_pattern_without_a_match_is_told() -> None:
     keep = World(THINGS).decide(includes=("/opt/*", "/app/x"))
     assert [(w.code, "/opt/*" in w.text) for w in keep.warnings] == [("include", True)]

@@ -51,6 +51,26 @@ def test_what_is_kept_anyway_does_not_count_as_weight() -> None:
     assert Rule.LISTED in rules(keep, "/srv/pool/b")
 
 
+@pytest.mark.parametrize(("size", "whole"), [(SMALL_DIRECTORY, True), (SMALL_DIRECTORY + 1, False)])
+def test_the_limit_is_on_all_files_together(size: int, whole: bool) -> None:
+    world = World({"/srv/pool/a": file(size=size - 1), "/srv/pool/b": file(size=1)})
+    assert bool(files_kept(world.decide(listing("/srv/pool")), world)) == whole
+
+
+def test_a_listed_link_to_a_heavy_library_is_left_dangling() -> None:
+    world = World(
+        {
+            "/srv/pool/libx.so.2": link("/usr/lib/libx.so.2"),
+            "/srv/pool/README": file(),
+            "/usr/lib/libx.so.2": file(size=SMALL_DIRECTORY + 1),
+            "/srv/links/x": link("/usr/lib/libx.so.2"),
+        }
+    )
+    keep = world.decide(listing("/srv/links"))
+    assert "/srv/links/x" in keep
+    assert "/usr/lib/libx.so.2" not in keep
+
+
 def test_a_target_counts_as_the_weight_of_its_link() -> None:
     world = World(
         {

@@ -19,12 +19,12 @@ Conffiles:
  /etc/ld.so.conf.d/x.conf 0123
 
 Package: zlib1g
-Architecture: i386
-Version: 1:1.2.12
-
-Package: zlib1g
 Architecture: amd64
 Version: 1:1.2.13
+
+Package: zlib1g
+Architecture: i386
+Version: 1:1.2.12
 
 """
 DPKG = {

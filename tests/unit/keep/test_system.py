@@ -120,6 +120,18 @@ def test_name_service_modules_are_those_that_nsswitch_names() -> None:
     }
 
 
+def test_a_name_service_module_brings_its_own_libraries() -> None:
+    things = GLIBC | {
+        "/app": program(elf(interpreter="/lib/ld.so", needed=("libc.so.6",))),
+        "/lib/ld.so": program(elf(soname="ld.so")),
+        "/etc/nsswitch.conf": file("passwd: ldap\n"),
+        "/etc/ld.so.conf": file(f"{LIB}\n"),
+        f"{LIB}/libnss_ldap.so.2": file(elf(soname="libnss_ldap.so.2", needed=("libldap.so.2",))),
+        f"{LIB}/libldap.so.2": file(elf(soname="libldap.so.2")),
+    }
+    assert f"{LIB}/libldap.so.2" in World(things).decide(event("/app"))
+
+
 def test_glibc_gets_what_tells_its_loader_where_libraries_are() -> None:
     things = {
         "/etc/ld.so.cache": file(b""),

@@ -102,6 +102,15 @@ def test_the_kernels_final_path_counts_too() -> None:
     assert files_kept(keep, world) == {"/srv/www/index.html"}
 
 
+def test_what_is_no_path_is_passed_over() -> None:
+    world = World({"/app": program(), "/pipe:[7]": file()})
+    keep = world.decide(
+        event("/proc/self/fd/1", Operation.WRITE, final="pipe:[7]"), processes=("app", "")
+    )
+    assert not files_kept(keep, world)
+    assert not rules(keep, "/") & {Rule.STATE}
+
+
 def test_removed_files_are_kept_without_following_a_removed_link() -> None:
     world = World({"/data/current": link("big"), "/data/big": file(size=1 << 30)})
     keep = world.decide(event("/data/current", Operation.REMOVE))

@@ -22,7 +22,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers by its server's routes: path -> function or (status, type, body)."""
 
     protocol_version = "HTTP/1.1"
-    routes: Mapping[str, object] = {}  # noqa: RUF012
+    routes: Mapping[str, object] = {}
     seen: list[tuple[str, str, dict[str, str], bytes]]
 
     def answer(
@@ -78,7 +78,7 @@ class App:
 
 @dataclass
 class FakeTarget:
-    """A container whose app is a server in this process. ``published``: its port -> the real one."""
+    """A container whose app is a server here. ``published``: its port -> the real one."""
 
     published: dict[int, int] = field(default_factory=dict)
     listening: frozenset[Listener] | None = None

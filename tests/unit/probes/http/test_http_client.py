@@ -140,10 +140,19 @@ def test_event_streams_are_not_read(raw, make_target):
     ("script", "kind"),
     [
         (lambda c: c.recv(4096), "closed"),
-        (lambda c: (c.recv(4096), c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")), "closed"),
+        (
+            lambda c: (
+                c.recv(4096),
+                c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"),
+            ),
+            "closed",
+        ),
         (lambda c: (c.recv(4096), c.sendall(b"-ERR unknown command\r\n")), "closed"),
         (lambda c: (c.recv(4096), c.sendall(b"\x00\xff" * 500)), "garbled"),
-        (lambda c: (c.recv(4096), c.sendall(b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 60000)), "garbled"),
+        (
+            lambda c: (c.recv(4096), c.sendall(b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 60000)),
+            "garbled",
+        ),
     ],
 )
 def test_peers_that_misbehave(raw, make_target, script, kind):

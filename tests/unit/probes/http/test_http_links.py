@@ -66,7 +66,8 @@ def test_links_of_a_page(html, expected):
 def test_a_get_form_is_asked_for_with_its_defaults():
     form = """<form action="/search?old=1"><input name=q value="a b"><input type=submit name=go>
     <input type=checkbox name=c checked><input type=checkbox name=d><input name=off disabled>
-    <select name=s><option value=1>one<option selected>two</select><textarea name=t>x</textarea></form>
+    <select name=s><option value=1>one<option selected>two</select><textarea name=t>x</textarea>
+    </form>
     <form method=POST action="/save"><input name=q></form>"""
     assert targets(form) == ["/search?q=a+b&c=on&s=two&t=x"]
 
@@ -128,7 +129,9 @@ def test_any_link_is_inside_the_app_or_nothing(text):
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.binary(max_size=400), st.sampled_from(["text/html", "text/css", "text/html; charset=utf-16"]))
+@given(
+    st.binary(max_size=400), st.sampled_from(["text/html", "text/css", "text/html; charset=utf-16"])
+)
 def test_any_bytes_can_be_a_page(body, kind):
     for page in links(PAGE, answer(b"<a href='" + body + b"'><form action='" + body, kind)):
         assert (page.scheme, page.port) == ("http", 8080)

@@ -1,4 +1,5 @@
-"""Readiness: real sockets that come up late, half, wrongly or never. Time is a fake that moves only when waited for."""
+"""Readiness: real sockets that come up late, half, wrongly or never. Time is a fake that moves only
+when waited for."""
 
 from __future__ import annotations
 
@@ -160,7 +161,10 @@ def test_a_listener_that_is_not_published_is_warned_of(serve, make_target, wait)
 
 def test_ready_path(serve, make_target, wait):
     answers = iter([503, 503])
-    routes = {"/": (200, "text/html", b""), "/up": lambda h: h.answer(b"", status=next(answers, 204))}
+    routes = {
+        "/": (200, "text/html", b""),
+        "/up": lambda h: h.answer(b"", status=next(answers, 204)),
+    }
     app = serve(routes)
     wait(make_target({80: app.port}), wanted(80, path="/up"))
     assert app.paths.count("/up") == 3
