@@ -56,12 +56,15 @@ class SyscallUse:
     ``arch`` is ``x86_64``, ``i386``, ``x32``, ``aarch64`` ...: the personality of the calling
     process.
     ``outcomes`` holds ``ok``, errno names, and ``?`` where the call did not return.
+    ``details`` holds facts of the arguments of a few calls only (see `probes.files.details`):
+    empty where nothing was recorded, with ``?`` where one was not understood.
     """
 
     name: str
     arch: str
     executable: str
     outcomes: frozenset[str]
+    details: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

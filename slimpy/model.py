@@ -174,6 +174,19 @@ class Image:
         return None
 
 
+class Level(StrEnum):
+    """How much caution: what is kept beyond what ran and what that is linked to."""
+
+    MINIMAL = "minimal"  # what ran, and what that is linked to
+    BALANCED = "balanced"  # what the app's own code can reach
+    SAFE = "safe"  # whole installed packages of what ran
+
+    def includes(self, other: Level) -> bool:
+        """Whether the rules of another level apply at this one."""
+        order = tuple(Level)
+        return order.index(other) <= order.index(self)
+
+
 class Rule(StrEnum):
     """Why a path is kept; the value is the stable name used in reports."""
 
@@ -191,6 +204,21 @@ class Rule(StrEnum):
     STATE = "state-directory"  # an empty directory that programs expect
     INCLUDE = "include"  # the user asked for it
     REPAIR = "repair"  # the slim image missed it
+    APP = "app-files"  # the app's own files, beside those that it touched
+    SERVED = "served-directory"  # the rest of a directory of data that was served or listed
+    PYTHON = "python-reach"  # what kept Python code can import, and its data
+    NODE = "node-reach"  # what kept Node packages can require, and their data
+    JAVA = "java-runtime"  # the Java runtime as a unit, jars of the class path
+    RUBY = "ruby-reach"  # what kept Ruby code can require
+    PHP = "php-runtime"  # enabled extensions, ini files, Composer's autoload
+    PERL = "perl-reach"  # what kept Perl code can use
+    DOTNET = "dotnet-runtime"  # the shared framework and the app's assemblies
+    ERLANG = "erlang-runtime"  # applications of the Erlang runtime in use
+    SHELL = "shell-commands"  # commands and files that kept shell scripts name, in every branch
+    COMMAND = "named-commands"  # programs that kept programs start by name
+    PLUGIN = "plugins"  # libraries that kept ones load by name, and their siblings
+    DATA = "system-data"  # locales, character sets, time zones, fonts, terminals in use
+    PACKAGE = "whole-package"  # the rest of an installed package of which something ran
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -105,7 +105,7 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> document
         contents = stack.enter_context(Spool(workspace.archive, scratch, tree))
         original = Original(image, tree, contents, trace)
         with watch.stage("decide") as stage:
-            keep = decide(image, tree, trace, contents, includes=options.includes, ignore=TOOLBOX)
+            keep = _keep(original, options)
             stage.summary = f"{len(keep.reasons):,} of {len(tree):,} paths kept"
         prover = Prover(engine, workspace, original, options, scratch, watch)
         with prover.proven(keep) as attempt:
@@ -138,6 +138,24 @@ def _trace(workspace: Workspace, plan: Plan, image: Image, progress: Progress) -
         uids=seen.identities,
         changed=seen.changed,
         warnings=seen.warnings,
+    )
+
+
+def _keep(
+    original: Original,
+    options: BuildOptions,
+    missing: Mapping[ImagePath, tuple[Reason, ...]] | None = None,
+) -> KeepSet:
+    return decide(
+        original.image,
+        original.tree,
+        original.trace,
+        original.contents,
+        includes=options.includes,
+        extra=missing,
+        ignore=TOOLBOX,
+        level=options.level,
+        disabled=options.disabled,
     )
 
 
@@ -223,22 +241,10 @@ class Prover:
                 f"round {number}: mending {len(sentences)} causes, such as {sentences[0]}"
             )
             missing = {**missing, **causes.missing}
-            keep = self._widened(missing)
+            keep = _keep(self.original, self.options, missing)
             account = replace(account, chown=tuple(sorted({*account.chown, *causes.forbidden})))
             attempt = self._attempt(keep, account, calls, made, number)
         return attempt
-
-    def _widened(self, missing: Mapping[ImagePath, tuple[Reason, ...]]) -> KeepSet:
-        original = self.original
-        return decide(
-            original.image,
-            original.tree,
-            original.trace,
-            original.contents,
-            includes=self.options.includes,
-            extra=missing,
-            ignore=TOOLBOX,
-        )
 
     def _newly_allowed(self, calls: Activity, profile: Profile) -> tuple[str, ...]:
         """System calls that a profile would also let through if ``calls`` had been traced."""

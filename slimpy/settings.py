@@ -8,6 +8,7 @@ from pathlib import Path
 
 from probes.model import Plan
 from slimpy.errors import UsageError
+from slimpy.model import Level, Rule
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _NAME = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*")
@@ -25,6 +26,8 @@ class BuildOptions:
     report_directory: Path
     plan: Plan = field(default_factory=Plan)
     includes: tuple[str, ...] = ()
+    level: Level = Level.BALANCED
+    disabled: frozenset[Rule] = frozenset()  # rules left out, to measure them
     keep_failed: bool = False
     repair: int = 3
     pull: bool = True

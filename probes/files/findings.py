@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from probes.files.details import UNKNOWN
 from probes.model import FileEvent, Operation, Process, SyscallUse, TraceWarning
 
 _SAMPLE = 200  # characters of a line shown in a warning
+_MAX_DETAILS = 64  # facts of one call by one program; no real one comes near
 
 _TEXTS = {
     "strace-unparsed": "a line of the tracer's log was not understood",
@@ -31,6 +33,7 @@ class Findings:
         self._room = text
         self._events: dict[tuple[str, Operation, str | None, str, str | None], str] = {}
         self._uses: dict[tuple[str, str, str], set[str]] = {}
+        self._details: dict[tuple[str, str, str], set[str]] = {}
         self._warnings: dict[str, tuple[str, int]] = {}
 
     def event(
@@ -58,6 +61,11 @@ class Findings:
         else:
             self.warn("strace-overflow", name)
 
+    def details(self, name: bytes, arch: str, executable: str, facts: frozenset[str]) -> None:
+        """Note facts of a call's arguments; too many of them count as one not understood."""
+        known = self._details.setdefault((name.decode("ascii", "replace"), arch, executable), set())
+        known |= facts if len(known) + len(facts) <= _MAX_DETAILS else {UNKNOWN}
+
     def warn(self, code: str, line: bytes) -> None:
         """Count a warning; the first line that caused it is shown."""
         sample, count = self._warnings.get(code, ("", 0))
@@ -72,7 +80,10 @@ class Findings:
 
     def uses(self) -> tuple[SyscallUse, ...]:
         """The system calls, sorted."""
-        return tuple(SyscallUse(*key, frozenset(self._uses[key])) for key in sorted(self._uses))
+        return tuple(
+            SyscallUse(*key, frozenset(self._uses[key]), frozenset(self._details.get(key, ())))
+            for key in sorted(self._uses)
+        )
 
     def warnings(self) -> tuple[TraceWarning, ...]:
         """The warnings, sorted by code."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from probes.files.calls import FORK_CALLS, ID_CALLS, PATH_CALLS, SOCKET_CALLS, Use, open_operations
+from probes.files.details import DETAILED, UNKNOWN, details
 from probes.files.findings import Findings
 from probes.files.lines import Call, annotation, is_cut, parse, quick_outcome, quoted
 from probes.files.lines import outcome as outcome_of
@@ -42,7 +43,7 @@ class Meaning:
         self._lasting = frozenset(
             (*self._effects, *FORK_CALLS, *_EXIT_CALLS, *_ATTEMPTS, *_MOUNT_CALLS)
         )
-        self._parsed = self._lasting.union(PATH_CALLS, SOCKET_CALLS)
+        self._parsed = self._lasting.union(PATH_CALLS, SOCKET_CALLS, DETAILED)
 
     def apply(self, task: Task, name: bytes, text: bytes) -> bool | None:
         """Record a whole call. None if it is not one; True if the same line can never tell more."""
@@ -53,6 +54,7 @@ class Meaning:
             return None
         outcome = outcome_of(call.result)
         self._findings.use(name, task.arch, task.program.executable, outcome)
+        self._details(task, name, call)
         error = None if outcome == "ok" else outcome
         cut = self._paths(task, call, error)
         if name in self._lasting:
@@ -67,8 +69,14 @@ class Meaning:
         # Arguments that were not printed yet are results, which do not matter here.
         call = parse(head.rstrip(b", ") + b") = ?") or parse(head + b"}) = ?")
         self._findings.use(name, task.arch, task.program.executable, "?")
+        self._details(task, name, call)
         if call is not None and name in self._parsed:
             self._paths(task, call, "?")
+
+    def _details(self, task: Task, name: bytes, call: Call | None) -> None:
+        if name in DETAILED:
+            facts = details(call) if call else frozenset({UNKNOWN})
+            self._findings.details(name, task.arch, task.program.executable, facts)
 
     def _plain(self, task: Task, name: bytes, text: bytes) -> bool | None:
         outcome = quick_outcome(text)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable
 
 from probes.files.calls import FORK_CALLS
+from probes.files.details import UNKNOWN
 from probes.files.findings import Findings
 from probes.files.lines import UNFINISHED, call_name, resumed
 from probes.files.meaning import Meaning
@@ -237,7 +238,7 @@ class Recorder:
 def merge(activities: Iterable[Activity]) -> Activity:
     """Several logs as one: what is distinct, in the order given. Complete only if all are."""
     events: dict[tuple[object, ...], FileEvent] = {}
-    outcomes: dict[tuple[str, str, str], frozenset[str]] = {}
+    uses: dict[tuple[str, str, str], SyscallUse] = {}
     listeners: set[Listener] = set()
     processes: dict[Process, None] = {}
     warnings: dict[tuple[str, str], int] = {}
@@ -248,7 +249,7 @@ def merge(activities: Iterable[Activity]) -> Activity:
             events.setdefault(key, event)
         for use in activity.syscalls:
             name = (use.name, use.arch, use.executable)
-            outcomes[name] = outcomes.get(name, frozenset()) | use.outcomes
+            uses[name] = _joined(uses[name], use) if name in uses else use
         listeners.update(activity.listeners)
         processes.update(dict.fromkeys(activity.processes))
         for warning in activity.warnings:
@@ -258,13 +259,22 @@ def merge(activities: Iterable[Activity]) -> Activity:
         complete = complete and activity.complete
     return Activity(
         events=tuple(events.values()),
-        syscalls=tuple(SyscallUse(*name, outcomes[name]) for name in sorted(outcomes)),
+        syscalls=tuple(uses[name] for name in sorted(uses)),
         listeners=_sorted(listeners),
         processes=tuple(processes),
         warnings=tuple(TraceWarning(*text, count) for text, count in warnings.items()),
         lines=lines,
         complete=complete,
     )
+
+
+def _joined(one: SyscallUse, other: SyscallUse) -> SyscallUse:
+    """One call of one program in two logs; facts that one log lacks are not known of both."""
+    details = one.details | other.details
+    if bool(one.details) != bool(other.details):
+        details |= {UNKNOWN}
+    outcomes = one.outcomes | other.outcomes
+    return SyscallUse(one.name, one.arch, one.executable, outcomes, details)
 
 
 def _sorted(listeners: Iterable[Listener]) -> tuple[Listener, ...]:

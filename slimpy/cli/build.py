@@ -10,6 +10,7 @@ import click
 
 from slimpy.cli.options import FilePath, ProbeFlags, plan_of, probe_options
 from slimpy.errors import SlimError, VerificationError
+from slimpy.model import Level, Rule
 from slimpy.settings import BuildOptions, checked_tag, default_report_directory, default_tag
 
 
@@ -25,6 +26,22 @@ from slimpy.settings import BuildOptions, checked_tag, default_report_directory,
     multiple=True,
     metavar="GLOB",
     help="Keep these paths too; repeatable.",
+)
+@click.option(
+    "--level",
+    type=click.Choice([level.value for level in Level]),
+    default=Level.BALANCED.value,
+    show_default=True,
+    callback=lambda _context, _option, value: Level(value),
+    help="How much to keep beyond what ran.",
+)
+@click.option(
+    "--disable-rule",
+    "disabled",
+    multiple=True,
+    hidden=True,
+    type=click.Choice([rule.value for rule in Rule]),
+    callback=lambda _context, _option, values: frozenset(map(Rule, values)),
 )
 @click.option("--as-root", "root", is_flag=True, help="Do not switch to a non-root user.")
 @click.option(

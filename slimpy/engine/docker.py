@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound
 
-from slimpy.engine import toolbox
-from slimpy.engine.docker_errors import load_failed, pull_reason, translated
+from slimpy.engine import session, toolbox
+from slimpy.engine.docker_errors import (
+    disk_full,
+    explained,
+    is_disk_full,
+    load_failed,
+    root_cause,
+    translated,
+)
 from slimpy.engine.docker_workspace import DockerWorkspace
-from slimpy.engine.session import LABEL, TEMPORARY_REPOSITORY, Session
+from slimpy.engine.interrupts import INTERRUPTS
+from slimpy.engine.session import Session
 from slimpy.errors import (
+    EngineLostError,
     EngineUnavailableError,
     ImageNotFoundError,
     PlatformError,
@@ -25,6 +36,10 @@ from slimpy.model import Image
 _RUNS_ON = {"amd64": ("amd64", "386"), "arm64": ("arm64", "arm")}
 """Architectures of images that an engine of an architecture runs without emulation."""
 _TIMEOUT = 120.0
+"""Seconds that an engine at work may take for one answer."""
+_FIRST_TIMEOUT = 20.0
+"""Seconds that an engine may take to say that it is there."""
+_CHUNK = 1 << 20
 
 
 class DockerEngine:
@@ -47,11 +62,11 @@ class DockerEngine:
             EngineUnavailableError: nothing answers there.
         """
         try:
-            client = docker.from_env(version="auto", timeout=_TIMEOUT)
+            client = docker.from_env(version="auto", timeout=_FIRST_TIMEOUT)
             engine = cls(client)
-        except (DockerException, OSError) as error:
-            message, hint = _unavailable(error)
-            raise EngineUnavailableError(message, hint=hint) from error
+        except (DockerException, OSError, ValueError) as error:
+            raise _unavailable(error) from error
+        client.api.timeout = _TIMEOUT
         engine.sweep()
         return engine
 
@@ -62,12 +77,14 @@ class DockerEngine:
     def inspect(self, reference: str, *, pull: bool = True) -> Image:
         """See Engine.inspect."""
         try:
-            with translated(f"looking up the image {reference}"):
+            with translated(f"looking up the image {reference}", refusals=True):
                 attributes = self._client.api.inspect_image(reference)
         except ImageNotFound:
             if not pull:
                 raise _not_found(reference, "") from None
             attributes = self._pull(reference)
+        except APIError as error:
+            raise _not_found(reference, explained(error)) from error
         image = _image(reference, attributes)
         self._check_platform(image)
         return image
@@ -79,8 +96,10 @@ class DockerEngine:
         try:
             self._client.images.pull(repository, tag=tag or "latest")
             return self._client.api.inspect_image(reference)
-        except (APIError, DockerException) as error:
-            raise _not_found(reference, pull_reason(error)) from error
+        except (DockerException, OSError) as error:
+            if is_disk_full(error):
+                raise disk_full(f"pulling {reference}") from error
+            raise _not_found(reference, f"pulling it failed: {explained(error)}") from error
 
     def _check_platform(self, image: Image) -> None:
         if image.os != "linux":
@@ -88,6 +107,8 @@ class DockerEngine:
                 f"The image {image.reference} is for {image.os}; slimpy traces Linux programs only."
             )
             raise PlatformError(message, hint="Use a linux image.")
+        if not self.architecture:
+            return
         runs = _RUNS_ON.get(self.architecture, (self.architecture,))
         if image.architecture not in runs:
             message = (
@@ -104,16 +125,23 @@ class DockerEngine:
         """See Engine.workspace."""
         toolbox.collect()
         with contextlib.ExitStack() as stack:
-            session = stack.enter_context(Session.open(self._client))
-            yield stack.enter_context(DockerWorkspace.open(self._client, image, session))
+            opened = stack.enter_context(Session.open(self._client))
+            yield stack.enter_context(DockerWorkspace.open(self._client, image, opened))
 
     def load(self, archive: Path, tag: str) -> Image:
         """See Engine.load."""
-        with translated("loading the slim image"), archive.open("rb") as file:
-            for message in self._client.api.load_image(file, quiet=True):
+        doing = "loading the slim image"
+        # Once it has the whole archive, an engine gives it its name even if nobody waits for it.
+        with translated(doing), archive.open("rb") as file, INTERRUPTS.deferred():
+            for message in self._client.api.load_image(_chunks(file), quiet=True):
                 if "error" in message:
                     raise load_failed(str(message["error"]))
-        return self.inspect(tag, pull=False)
+        try:
+            return self.inspect(tag, pull=False)
+        except ImageNotFoundError as error:
+            message = "The slim image was loaded, but the engine does not have it."
+            hint = "Was the engine cleaned up meanwhile? Run the command again."
+            raise EngineLostError(message, hint=hint) from error
 
     def tag(self, image: Image, tag: str) -> None:
         """See Engine.tag."""
@@ -121,55 +149,47 @@ class DockerEngine:
             tag.rpartition(":") if ":" in tag.rpartition("/")[2] else (tag, "", "latest")
         )
         try:
-            with translated(f"tagging {tag}"):
+            with translated(f"tagging {tag}", refusals=True):
                 self._client.api.tag(image.id, repository, name)
         except APIError as error:
-            message = f"The name {tag} cannot be given to the slim image: {error.explanation}."
+            message = f"The name {tag} cannot be given to the slim image: {explained(error)}."
             raise UsageError(message, hint="Choose another with --tag.") from error
 
     def remove_tag(self, tag: str) -> None:
         """See Engine.remove_tag."""
-        with contextlib.suppress(ImageNotFound), translated(f"removing {tag}"):
+        with (
+            INTERRUPTS.deferred(),
+            contextlib.suppress(ImageNotFound),
+            translated(f"removing {tag}"),
+        ):
             self._client.api.remove_image(tag, force=False, noprune=False)
 
     def sweep(self) -> None:
-        """Remove containers, volumes and temporary tags of slimpy processes of this host that are
-        gone.
-        """
-        with contextlib.suppress(DockerException):
-            for item in self._client.api.containers(all=True, filters={"label": LABEL}):
-                if Session.is_dead(item.get("Labels") or {}):
-                    self._client.api.remove_container(item["Id"], force=True, v=True)
-            for item in self._client.api.volumes(filters={"label": LABEL}).get("Volumes") or ():
-                if Session.is_dead(item.get("Labels") or {}):
-                    self._client.api.remove_volume(item["Name"])
-            for item in self._client.api.images(name=TEMPORARY_REPOSITORY):
-                for tag in item.get("RepoTags") or ():
-                    if Session.is_dead_tag(tag):
-                        self.remove_tag(tag)
+        """Remove what slimpy processes that are gone left behind; failures are no errors."""
+        session.sweep(self._client, self.remove_tag)
 
 
-def _unavailable(error: Exception) -> tuple[str, str]:
-    text = str(error)
-    if "Permission denied" in text:
-        message = (
-            "The Docker Engine's socket exists, but this user may not use it (permission denied)."
-        )
-        return (
-            message,
-            "Run as root, or join the docker group: sudo usermod -aG docker $USER (then log in).",
-        )
-    message = "No Docker Engine answers: its socket is missing, or nothing listens there."
-    return (
-        message,
-        "Start Docker (sudo systemctl start docker, or dockerd), or set DOCKER_HOST to an engine.",
-    )
+def _unavailable(error: Exception) -> EngineUnavailableError:
+    reason = root_cause(error) or explained(error)
+    where = docker.utils.kwargs_from_environ().get("base_url") or "its usual socket"
+    message = f"No Docker Engine answers at {where}: {reason}."
+    hint = "Start Docker (sudo systemctl start docker, or dockerd), or set DOCKER_HOST to an engine."
+    if reason == os.strerror(errno.EACCES):
+        message = f"This user may not use the Docker Engine at {where}: {reason}."
+        hint = "Run as root, or join the docker group: sudo usermod -aG docker $USER (then log in)."
+    return EngineUnavailableError(message, hint=hint)
 
 
 def _not_found(reference: str, why: str) -> ImageNotFoundError:
-    reason = f", and pulling it failed: {why}" if why else ""
+    reason = f", and {why}" if why.startswith("pulling") else f": {why}" if why else ""
     message = f"The image {reference} is not in the engine's store{reason}."
     return ImageNotFoundError(message, hint="Check the name with: docker images")
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    while data := file.read(_CHUNK):
+        INTERRUPTS.check()
+        yield data
 
 
 def _image(reference: str, attributes: Any) -> Image:

@@ -19,8 +19,9 @@ from probes.files import strace
 from probes.files.recorder import Recorder, merge
 from probes.model import Activity, CommandAnswer, Listener, lines_of
 from slimpy.engine import toolbox
-from slimpy.engine.docker_errors import translated
+from slimpy.engine.docker_errors import explained, translated
 from slimpy.engine.docker_streams import STDERR, STDOUT, Exec, close_stream
+from slimpy.engine.interrupts import INTERRUPTS
 from slimpy.engine.protocol import RunSpec
 from slimpy.errors import ContainerStartError, EngineLostError
 from slimpy.model import Image
@@ -62,17 +63,17 @@ class DockerContainer:
     def start(self) -> None:
         """See Container.start."""
         api = self._client.api
-        if self._spec.files:
-            with translated("putting files into a container"):
-                api.put_archive(self.id, "/", _files_archive(self._spec.files))
-        if self._spec.stdin is not None:
-            self._input = api.attach_socket(self.id, params={"stdin": 1, "stream": 1})
         try:
-            with translated("starting a container"):
+            with translated("starting a container", refusals=True):
+                if self._spec.files:
+                    api.put_archive(self.id, "/", _files_archive(self._spec.files))
+                if self._spec.stdin is not None:
+                    self._input = api.attach_socket(self.id, params={"stdin": 1, "stream": 1})
                 api.start(self.id)
         except APIError as error:
             raise self._start_error(error) from error
         except EngineLostError as error:
+            # What the runtime cannot start, such as a missing program, is a server error too.
             if isinstance(error.__cause__, APIError):
                 raise self._start_error(error.__cause__) from error
             raise
@@ -80,9 +81,9 @@ class DockerContainer:
             threading.Thread(target=self._send_input, daemon=True).start()
 
     def _start_error(self, error: APIError) -> ContainerStartError:
-        reason = " ".join(str(error.explanation or error).split())[:500]
-        message = f"The engine could not start the container: {reason}."
-        return ContainerStartError(message)
+        name = self._image.reference
+        message = f"The engine could not start a container of {name}: {explained(error)}."
+        return ContainerStartError(message, hint="Check ENTRYPOINT, CMD and USER of the image.")
 
     def _send_input(self) -> None:
         stream = getattr(self._input, "_sock", self._input)
@@ -92,14 +93,8 @@ class DockerContainer:
             stream.shutdown(socket.SHUT_WR)
 
     def _inspect(self) -> Any:
-        try:
-            with translated("looking at a container"):
-                return self._client.api.inspect_container(self.id)
-        except NotFound as error:
-            message = "A container of ours vanished from the engine."
-            raise EngineLostError(
-                message, hint="Was the engine cleaned up meanwhile? Run the command again."
-            ) from error
+        with translated("looking at a container"):
+            return self._client.api.inspect_container(self.id)
 
     def address(self, port: int) -> tuple[str, int] | None:
         """See Target.address."""
@@ -123,7 +118,7 @@ class DockerContainer:
 
     def wait(self, timeout: float) -> int | None:
         """See Container.wait."""
-        with contextlib.suppress(requests.RequestException, NotFound):
+        with contextlib.suppress(requests.RequestException, DockerException):
             self._client.api.wait(self.id, timeout=max(timeout, 0.1))
         return self.exit_code()
 
@@ -155,7 +150,7 @@ class DockerContainer:
         try:
             with translated("reading the app's log"):
                 data = self._client.api.logs(self.id, stdout=True, stderr=True, tail=lines)
-        except (APIError, EngineLostError):
+        except EngineLostError:
             return ()
         return tuple(lines_of(data))[-lines:]
 
@@ -166,12 +161,8 @@ class DockerContainer:
 
     def stop(self, timeout: float) -> int | None:
         """See Container.stop."""
-        try:
-            with translated("stopping the app"):
-                self._client.api.stop(self.id, timeout=max(1, round(timeout)))
-        except APIError as error:
-            message = f"The engine could not stop the app: {error.explanation}."
-            raise EngineLostError(message) from error
+        with translated("stopping the app"):
+            self._client.api.stop(self.id, timeout=max(1, round(timeout)))
         return self.exit_code()
 
     def output(self) -> tuple[bytes, bytes]:
@@ -187,10 +178,10 @@ class DockerContainer:
     def read_file(self, path: str) -> bytes | None:
         """See Container.read_file."""
         try:
-            with translated(f"reading {path}"):
+            with translated(f"reading {path}", refusals=True):
                 chunks, _ = self._client.api.get_archive(self.id, path)
                 data = _bounded(chunks, FILE_LIMIT)
-        except (NotFound, APIError):
+        except APIError:
             return None
         except EngineLostError as error:
             if isinstance(error.__cause__, NotFound):
@@ -238,14 +229,15 @@ class DockerContainer:
         with contextlib.suppress(DockerException, requests.RequestException):
             if self._input is not None:
                 close_stream(self._input)
-        for _ in range(3):
-            try:
-                self._client.api.remove_container(self.id, force=True, v=True)
-            except NotFound:
+        with INTERRUPTS.deferred():
+            for _ in range(3):
+                try:
+                    self._client.api.remove_container(self.id, force=True, v=True)
+                except NotFound:
+                    return
+                except (DockerException, requests.RequestException):
+                    continue
                 return
-            except (DockerException, requests.RequestException):
-                continue
-            return
 
 
 class _TraceStream:

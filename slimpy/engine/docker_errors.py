@@ -14,32 +14,38 @@ _DISK_FULL = "no space left on device"
 
 
 @contextlib.contextmanager
-def translated(doing: str) -> Iterator[None]:
-    """Turn exceptions of the SDK into ours; ImageNotFound and client errors (4xx) pass, callers
-    know them better.
+def translated(doing: str, *, refusals: bool = False) -> Iterator[None]:
+    """Turn exceptions of the SDK into ours; ImageNotFound passes.
 
     Args:
         doing: what was under way, as in "The engine failed while DOING".
+        refusals: let what the engine refuses (4xx) pass as APIError, for callers who know better
+            what it means.
     """
     try:
         yield
     except ImageNotFound:
         raise
     except NotFound as error:
-        message = f"Something of ours vanished from the engine while {doing}: {error.explanation}."
+        message = f"Something of ours vanished from the engine while {doing}: {explained(error)}."
         raise EngineLostError(
             message, hint="Was the engine cleaned up meanwhile? Run the command again."
         ) from error
     except APIError as error:
-        if _DISK_FULL in str(error).lower():
+        if is_disk_full(error):
             raise disk_full(doing) from error
-        if error.is_client_error():
+        if refusals and error.is_client_error():
             raise
-        message = f"The engine failed while {doing}: {_plain(error)}."
+        message = f"The engine failed while {doing}: {explained(error)}."
         raise EngineLostError(message, hint="Look at the engine's own log.") from error
     except (DockerException, requests.RequestException, ConnectionError, TimeoutError) as error:
-        message = f"The engine stopped answering while {doing}."
-        raise EngineLostError(message, hint="Is it still running? docker info") from error
+        raise engine_lost(doing) from error
+
+
+def engine_lost(doing: str) -> EngineLostError:
+    """Nothing comes from the engine any more."""
+    message = f"The engine stopped answering while {doing}."
+    return EngineLostError(message, hint="Is it still running? docker info")
 
 
 def disk_full(doing: str) -> SlimError:
@@ -56,11 +62,26 @@ def load_failed(text: str) -> SlimError:
     return EngineLostError(message, hint="Look at the engine's own log.")
 
 
-def pull_reason(error: Exception) -> str:
-    """Why a pull failed, short."""
-    return _plain(error)
+def is_disk_full(error: Exception) -> bool:
+    """Whether the engine says that its disk is full."""
+    return _DISK_FULL in str(error).lower()
 
 
-def _plain(error: Exception) -> str:
+def explained(error: Exception) -> str:
+    """What the engine says, on one short line without a full stop."""
     text = getattr(error, "explanation", None) or str(error)
     return " ".join(str(text).split())[:300].rstrip(".")
+
+
+def root_cause(error: BaseException) -> str:
+    """What the operating system says at the bottom of a chain of exceptions; may be empty."""
+    reason = ""
+    for _ in range(20):
+        if isinstance(error, OSError) and error.strerror:
+            reason = error.strerror
+        inner = [item for item in error.args if isinstance(item, BaseException)]
+        below = error.__cause__ or error.__context__ or next(iter(inner), None)
+        if below is None:
+            break
+        error = below
+    return reason

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import select
 import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from docker.errors import APIError, NotFound
+from docker.errors import APIError
 
-from slimpy.engine.docker_errors import translated
+from slimpy.engine.docker_errors import explained, translated
 
 STDOUT = 1
 STDERR = 2
@@ -48,7 +49,7 @@ class Exec:
     ) -> None:
         self._api = client.api
         try:
-            with translated(f"running {argv[0]} in a container"):
+            with translated("running a command in a container", refusals=True):
                 created = self._api.exec_create(
                     container,
                     list(argv),
@@ -60,7 +61,7 @@ class Exec:
                 self._id = created["Id"]
                 self._stream = self._api.exec_start(self._id, socket=True)
         except APIError as error:
-            message = f"the container is not running: {error.explanation}"
+            message = f"the container is not running: {explained(error)}"
             raise ConnectionError(message) from error
         self._socket = getattr(self._stream, "_sock", self._stream)
         self._socket.settimeout(None)
@@ -86,17 +87,20 @@ class Exec:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
 
-    def frames(self, timeout: float | None = None) -> Iterator[tuple[int, bytes]]:
-        """Its output as it comes.
+    def frames(
+        self, timeout: float = math.inf, *, silence: float = math.inf
+    ) -> Iterator[tuple[int, bytes]]:
+        """Its output as it comes, until its end or that of the connection.
 
         Args:
-            timeout: seconds from now until TimeoutError; None waits for ever.
+            timeout: seconds from now until TimeoutError.
+            silence: seconds without a byte until TimeoutError.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while header := self._exactly(_HEADER.size, deadline):
+        deadline = time.monotonic() + timeout
+        while header := self._exactly(_HEADER.size, deadline, silence):
             number, size = _HEADER.unpack(header)
             while size:
-                data = self._some(min(size, _CHUNK), deadline)
+                data = self._some(min(size, _CHUNK), deadline, silence)
                 if not data:
                     return
                 size -= len(data)
@@ -105,27 +109,27 @@ class Exec:
     def exit_code(self) -> int:
         """Its exit code; only after the output has ended."""
         try:
-            with translated("asking for an exit code"):
+            with translated("asking for an exit code", refusals=True):
                 return int(self._api.exec_inspect(self._id).get("ExitCode") or 0)
-        except (NotFound, APIError) as error:
+        except APIError as error:
             message = "the container is gone"
             raise ConnectionError(message) from error
 
-    def _exactly(self, size: int, deadline: float | None) -> bytes:
+    def _exactly(self, size: int, deadline: float, silence: float) -> bytes:
         data = b""
         while len(data) < size:
-            more = self._some(size - len(data), deadline)
+            more = self._some(size - len(data), deadline, silence)
             if not more:
                 return b""
             data += more
         return data
 
-    def _some(self, size: int, deadline: float | None) -> bytes:
-        wait = None if deadline is None else max(0.0, deadline - time.monotonic())
-        if not select.select([self._socket], [], [], wait)[0]:
+    def _some(self, size: int, deadline: float, silence: float) -> bytes:
+        wait = min(silence, max(0.0, deadline - time.monotonic()))
+        if not select.select([self._socket], [], [], None if wait == math.inf else wait)[0]:
             message = "the command did not end in time"
             raise TimeoutError(message)
         try:
             return bytes(self._socket.recv(size))
-        except ConnectionResetError:
+        except OSError:  # the connection was cut: whoever asks for the exit code learns why
             return b""

@@ -14,8 +14,9 @@ from docker.errors import APIError
 from probes.files import strace
 from slimpy.engine import toolbox
 from slimpy.engine.docker_container import DockerContainer
-from slimpy.engine.docker_errors import translated
+from slimpy.engine.docker_errors import engine_lost, explained, translated
 from slimpy.engine.docker_streams import STDERR, STDOUT, Exec
+from slimpy.engine.interrupts import INTERRUPTS
 from slimpy.engine.protocol import RunSpec
 from slimpy.engine.session import Session
 from slimpy.errors import ContainerStartError, EngineLostError, PackError
@@ -38,6 +39,8 @@ _TAR = (
     "--ignore-failed-read",
 )
 _NO_HEALTHCHECK = {"test": ["NONE"]}
+_SILENCE = 300.0
+"""Seconds without a byte after which a tool that reads the image is given up."""
 
 
 class DockerWorkspace:
@@ -57,16 +60,27 @@ class DockerWorkspace:
     @classmethod
     @contextlib.contextmanager
     def open(cls, client: Any, image: Image, session: Session) -> Iterator[DockerWorkspace]:
-        """Create it; the session removes what it leaves."""
+        """Create it; the session removes what it leaves.
+
+        Raises:
+            ContainerStartError: the engine makes no container of this image.
+            EngineLostError
+        """
         workspace = cls(client, image, session)
-        with translated("preparing the toolbox"):
-            workspace._volume = client.api.create_volume(labels=session.labels)["Name"]
-            workspace._prepare()
+        try:
+            with translated("preparing the toolbox", refusals=True):
+                with INTERRUPTS.deferred():
+                    workspace._volume = client.api.create_volume(labels=session.labels)["Name"]
+                with INTERRUPTS.deferred():
+                    workspace._pristine = workspace._create_pristine()
+                workspace._start_pristine()
+        except APIError as error:
+            raise _not_created(image, error) from error
         yield workspace
 
-    def _prepare(self) -> None:
+    def _create_pristine(self) -> str:
         api = self._client.api
-        self._pristine = api.create_container(
+        created = api.create_container(
             self.image.id,
             entrypoint=list(toolbox.tool("sleep", "infinity")),
             user="0",
@@ -79,14 +93,16 @@ class DockerWorkspace:
                 network_mode="none",
                 log_config={"type": "none"},
             ),
-        )["Id"]
+        )
+        return str(created["Id"])
+
+    def _start_pristine(self) -> None:
+        api = self._client.api
         api.put_archive(self._pristine, toolbox.DIRECTORY, toolbox.archive())
         try:
             api.start(self._pristine)
         except APIError as error:
-            message = (
-                f"slimpy's tools cannot run in a container of this image: {error.explanation}."
-            )
+            message = f"slimpy's tools cannot run in a container of this image: {explained(error)}."
             raise EngineLostError(
                 message, hint="Is the engine's machine of this machine's architecture?"
             ) from error
@@ -107,21 +123,30 @@ class DockerWorkspace:
     def _tool(self, name: str, *arguments: str) -> Iterator[bytes]:
         """Run a tool in the pristine container and yield its output; a failure comes after it."""
         complaints = b""
-        with Exec(
-            self._client, self._pristine, toolbox.tool(name, *arguments), user="0"
-        ) as process:
-            for stream, data in process.frames():
-                if stream == STDOUT:
-                    yield data
-                elif stream == STDERR:
-                    complaints = (complaints + data)[-4000:]
-            code = process.exit_code()
+        with self._started(toolbox.tool(name, *arguments)) as process:
+            try:
+                for stream, data in process.frames(silence=_SILENCE):
+                    if stream == STDOUT:
+                        yield data
+                    elif stream == STDERR:
+                        complaints = (complaints + data)[-4000:]
+                code = process.exit_code()
+            except (TimeoutError, ConnectionError) as error:
+                raise engine_lost("reading the image") from error
         if code not in (0, 1):
             message = f"Reading the image failed: {name} ended with exit code {code}."
             lines = tuple(
                 line.decode("utf-8", "backslashreplace") for line in complaints.splitlines()[-5:]
             )
             raise PackError(message, details=lines)
+
+    def _started(self, argv: Sequence[str]) -> Exec:
+        try:
+            return Exec(self._client, self._pristine, argv, user="0")
+        except ConnectionError as error:
+            message = "The container that slimpy reads the image from does not run any more."
+            hint = "Was the engine cleaned up meanwhile? Run the command again."
+            raise EngineLostError(message, hint=hint) from error
 
     def _put(self, files: dict[str, bytes], *, pipes: Sequence[str] = ()) -> None:
         with translated("handing a list to the toolbox"):
@@ -136,25 +161,24 @@ class DockerWorkspace:
         name = f"pipe/{next(self._numbers)}"
         self._put({}, pipes=[name])
         path = f"{toolbox.DIRECTORY}/{name}"
-        return path, Exec(self._client, self._pristine, toolbox.tool("cat", path), user="0")
+        return path, self._started(toolbox.tool("cat", path))
 
     @contextlib.contextmanager
     def run(self, spec: RunSpec, image: Image | None = None) -> Iterator[DockerContainer]:
         """See Workspace.run."""
         image = image or self.image
-        pipe = self.open_pipe() if spec.traced else None
-        try:
-            container = self._create(spec, image, pipe[0] if pipe else "")
-        except APIError as error:
-            message = (
-                f"The engine cannot create a container of {image.reference}: {error.explanation}."
-            )
-            raise ContainerStartError(message) from error
-        run = DockerContainer(self._client, container, image, spec, self, pipe)
-        try:
+        if not any(_command_line(spec, image)):
+            message = f"The image {image.reference} has neither ENTRYPOINT nor CMD."
+            raise ContainerStartError(message, hint="Say what to run: --run 'PROGRAM ARGUMENTS'")
+        with contextlib.ExitStack() as stack:
+            pipe = self.open_pipe() if spec.traced else None
+            if pipe:
+                stack.callback(pipe[1].close)
+            with INTERRUPTS.deferred():
+                container = self._create(spec, image, pipe[0] if pipe else "")
+            run = DockerContainer(self._client, container, image, spec, self, pipe)
+            stack.callback(run.remove)
             yield run
-        finally:
-            run.remove()
 
     def _create(self, spec: RunSpec, image: Image, pipe: str) -> str:
         api = self._client.api
@@ -172,31 +196,39 @@ class DockerWorkspace:
             binds = [f"{self._volume}:{toolbox.DIRECTORY}:ro"]
         options = [f"seccomp={spec.seccomp}"] if spec.seccomp is not None else []
         options += ["no-new-privileges"] if spec.no_new_privileges else []
-        with translated("creating a container"):
-            created = api.create_container(
-                image.id,
-                entrypoint=list(entrypoint) or None,
-                command=list(command) or None,
-                user=spec.user,
-                environment=environment,
-                labels=self._session.labels,
-                healthcheck=_NO_HEALTHCHECK,
-                ports=list(spec.ports),
-                stdin_open=spec.stdin is not None,
-                host_config=api.create_host_config(
-                    binds=binds,
-                    port_bindings=dict.fromkeys(spec.ports, ("127.0.0.1", None)),
-                    cap_add=["SYS_PTRACE"] if spec.traced else None,
-                    security_opt=options,
-                    log_config=_LOG,
-                ),
-            )
+        try:
+            with translated("creating a container", refusals=True):
+                created = api.create_container(
+                    image.id,
+                    entrypoint=list(entrypoint) or None,
+                    command=list(command) or None,
+                    user=spec.user,
+                    environment=environment,
+                    labels=self._session.labels,
+                    healthcheck=_NO_HEALTHCHECK,
+                    ports=list(spec.ports),
+                    stdin_open=spec.stdin is not None,
+                    host_config=api.create_host_config(
+                        binds=binds,
+                        port_bindings=dict.fromkeys(spec.ports, ("127.0.0.1", None)),
+                        cap_add=["SYS_PTRACE"] if spec.traced else None,
+                        security_opt=options,
+                        log_config=_LOG,
+                    ),
+                )
+        except APIError as error:
+            raise _not_created(image, error) from error
         return str(created["Id"])
 
     def _cleared(self, image: Image | None = None) -> dict[str, str]:
         """The image's variables that would change our tools, emptied."""
         present = (image or self.image).environment
         return {name: "" for name in toolbox.CLEARED if name in present}
+
+
+def _not_created(image: Image, error: APIError) -> ContainerStartError:
+    message = f"The engine cannot create a container of {image.reference}: {explained(error)}."
+    return ContainerStartError(message, hint="Is the image's configuration in order?")
 
 
 def _command_line(spec: RunSpec, image: Image) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from probes.model import Trace
 from slimpy.image.contents import Contents
 from slimpy.image.tree import Tree
-from slimpy.keep import config, follow, programs, system
+from slimpy.keep import config, follow, policy, programs, system
 from slimpy.keep.draft import Draft
 from slimpy.keep.includes import included
 from slimpy.keep.listed import ListedDirectories
 from slimpy.keep.scan import scanners
 from slimpy.keep.scene import Scene, Want
 from slimpy.keep.touched import listings, touched
-from slimpy.model import Image, ImagePath, KeepSet, Reason
+from slimpy.keep.turn import Turn
+from slimpy.model import Image, ImagePath, KeepSet, Level, Reason, Rule
 
 
 def decide(
@@ -26,6 +27,8 @@ def decide(
     includes: Sequence[str] = (),
     extra: Mapping[ImagePath, Iterable[Reason]] | None = None,
     ignore: Sequence[str] = (),
+    level: Level = Level.MINIMAL,
+    disabled: Container[Rule] = (),
 ) -> KeepSet:
     """The set of paths that ship, each under its real name and with at least one reason.
 
@@ -36,6 +39,8 @@ def decide(
         includes: the user's patterns (`slimpy.keep.includes`).
         extra: paths to keep for other reasons, such as those that the slim image missed.
         ignore: directories that belong to the tracing and not to the image.
+        level: which rules of `slimpy.keep.policy` apply beyond what ran and what it is linked to.
+        disabled: rules of that table that do not, to measure what each is good for.
     """
     scene = Scene(image, tree, trace, contents, tuple(ignore))
     scans = scanners(scene)
@@ -49,6 +54,7 @@ def decide(
     listed = ListedDirectories(scene, listings(scene, scans))
     libraries = programs.Libraries(scene)
     draft.absorb(listed(draft))
+    finders = policy.finders(scene, level, disabled)
     while fresh := draft.take():
         files = programs.heads(scene, draft, fresh)
         libraries.note(files)
@@ -57,6 +63,9 @@ def decide(
         draft.absorb(programs.interpreters(scene, files))
         draft.absorb(system.needed_by(scene, files, libraries))
         draft.absorb(listed(draft))
+        turn = Turn(draft, fresh, files, libraries)
+        for finder in finders:
+            draft.absorb(finder(turn))
         if draft.is_settled:
             draft.absorb(libraries.needed())
     draft.absorb(libraries.warnings())
