@@ -122,6 +122,7 @@ class Image:
     config: Mapping[str, Any]
     tags: tuple[str, ...] = ()
     variant: str = ""
+    layers: tuple[str, ...] = ()  # diffIDs, the base first
 
     @property
     def entrypoint(self) -> tuple[str, ...]:
@@ -294,7 +295,8 @@ class Layer:
 @dataclass(frozen=True, slots=True)
 class Profile:
     """A seccomp profile: ``document`` is Docker's JSON form; ``allowed`` the names it lets
-    through.
+    through, of which ``margin`` are those that no run showed, and ``limited`` (name -> what passes)
+    those let through with certain arguments only.
     """
 
     document: Mapping[str, Any]
@@ -303,6 +305,8 @@ class Profile:
     refused: Mapping[str, str] = field(
         default_factory=lambda: MappingProxyType({})
     )  # name -> why not allowed
+    margin: tuple[str, ...] = ()
+    limited: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class Sameness(StrEnum):

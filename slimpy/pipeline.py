@@ -5,7 +5,7 @@ Verdict -> Report.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,10 +13,11 @@ from probes.errors import ProbeError
 from probes.files.recorder import merge
 from probes.model import Activity, Plan, Trace, TraceWarning
 from slimpy import __version__
+from slimpy.engine.interrupts import INTERRUPTS
 from slimpy.engine.observe import Observation, Observer
 from slimpy.engine.protocol import Engine, Workspace
 from slimpy.engine.session import scratch_directory, temporary_tag
-from slimpy.errors import AppExitedError, TraceError
+from slimpy.errors import AppExitedError, EngineLostError, TraceError
 from slimpy.events import Progress, Stopwatch
 from slimpy.harden import account as accounts
 from slimpy.harden import seccomp
@@ -42,6 +43,7 @@ from slimpy.pack.config import slim_config
 from slimpy.pack.layer import Packed, write_layer
 from slimpy.report import document
 from slimpy.settings import BuildOptions, checked_tag, default_tag
+from slimpy.traces import load, merged
 from slimpy.verify.causes import find_causes
 from slimpy.verify.compare import compare
 from slimpy.verify.failures import as_slim_error, check_original
@@ -89,6 +91,7 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> document
     """
     watch = Stopwatch(progress)
     document.check_writable(options.report_directory)
+    saved = [load(file) for file in options.traces]
     with watch.stage("image") as stage:
         image = engine.inspect(options.reference, pull=options.pull)
         stage.summary = f"{image.reference}: {image.size / 1e6:.1f} MB, {image.architecture}"
@@ -100,7 +103,7 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> document
             tree = _index(workspace, image)
             stage.summary = f"{len(tree):,} paths"
         with watch.stage("trace") as stage:
-            trace = _trace(workspace, options.plan, image, progress)
+            trace = merged(_trace(workspace, options.plan, image, progress), saved, image)
             stage.summary = _trace_summary(trace)
         contents = stack.enter_context(Spool(workspace.archive, scratch, tree))
         original = Original(image, tree, contents, trace)
@@ -112,6 +115,32 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> document
             return _settle(engine, options, original, attempt, watch)
 
 
+def trace(
+    engine: Engine,
+    reference: str,
+    plan: Plan,
+    progress: Progress,
+    *,
+    accompany: Callable[[Mapping[int, tuple[str, int]]], None] | None = None,
+) -> tuple[Image, Trace]:
+    """Run an image under a plan and return what was seen, without building anything.
+
+    Args:
+        accompany: called while the app serves, with the address of each of its ports.
+
+    Raises:
+        SlimError: the original cannot be used, or the engine failed.
+    """
+    watch = Stopwatch(progress)
+    with watch.stage("image") as stage:
+        image = engine.inspect(reference)
+        stage.summary = f"{image.reference}: {image.size / 1e6:.1f} MB, {image.architecture}"
+    with engine.workspace(image) as workspace, watch.stage("trace") as stage:
+        seen = _trace(workspace, plan, image, progress, accompany=accompany)
+        stage.summary = _trace_summary(seen)
+    return image, seen
+
+
 def _index(workspace: Workspace, image: Image) -> Tree:
     entries = listing.parse(workspace.listing())
     created = epoch(image.created)
@@ -120,13 +149,21 @@ def _index(workspace: Workspace, image: Image) -> Tree:
     )
 
 
-def _trace(workspace: Workspace, plan: Plan, image: Image, progress: Progress) -> Trace:
-    observer = Observer(workspace, plan, traced=True, tell=progress.update)
+def _trace(
+    workspace: Workspace,
+    plan: Plan,
+    image: Image,
+    progress: Progress,
+    *,
+    accompany: Callable[[Mapping[int, tuple[str, int]]], None] | None = None,
+) -> Trace:
+    observer = Observer(workspace, plan, traced=True, tell=progress.update, accompany=accompany)
     try:
         seen = observer.observe(image)
     except ProbeError as error:
         raise as_slim_error(error, image.reference) from error
-    check_original(seen.exchanges, seen.log)
+    if accompany is None or seen.exchanges:
+        check_original(seen.exchanges, seen.log)
     if not seen.activity.complete:
         message = "The tracer ended before the app did, so files that the app used may be unknown."
         raise TraceError(message, hint="Was it killed, or out of memory? Run the command again.")
@@ -188,7 +225,9 @@ class Prover:
             yield self._first_good(keep, made)
         finally:
             for tag in made:
-                self.engine.remove_tag(tag)
+                # An engine that is gone must not hide why: the next start takes the tag away.
+                with contextlib.suppress(EngineLostError):
+                    self.engine.remove_tag(tag)
 
     def _first_good(self, keep: KeepSet, made: list[str]) -> Attempt:
         best: Attempt | None = None
@@ -359,10 +398,8 @@ def _verdict_summary(verdict: Verdict, account: Account, profile: Profile) -> st
 def _settle(
     engine: Engine, options: BuildOptions, original: Original, attempt: Attempt, watch: Stopwatch
 ) -> document.Report:
-    """Tag the image if it may be tagged, and write the report either way."""
+    """Write the report, and last of all tag the image if it may be tagged."""
     tagged = attempt.verdict.passed or options.keep_failed
-    if tagged:
-        engine.tag(attempt.image, options.tag)
     with watch.stage("owners") as stage:
         owned = packages.survey(original.tree, original.contents)
         stage.summary = f"{len(owned.owners):,} paths belong to packages"
@@ -386,14 +423,17 @@ def _settle(
         ),
     )
     report = document.build(outcome)
-    document.write(
-        report,
-        attempt.keep,
-        original.tree,
-        attempt.profile,
-        owned.owners,
-        options.report_directory,
-    )
+    with INTERRUPTS.deferred():
+        document.write(
+            report,
+            attempt.keep,
+            original.tree,
+            attempt.profile,
+            owned.owners,
+            options.report_directory,
+        )
+        if tagged:
+            engine.tag(attempt.image, options.tag)
     return report
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from shutil import which
 
 from slimpy.errors import SlimError
@@ -24,6 +24,32 @@ class ProgramError(SlimError):
 def find(name: str) -> str | None:
     """The absolute path of a host program, None where it is not installed."""
     return which(name, path=ENVIRONMENT["PATH"])
+
+
+def accompany(argv: Sequence[str], *, environment: Mapping[str, str], timeout: float) -> int:
+    """Run the user's own command, with its output where ours goes; its exit code.
+
+    Args:
+        environment: the whole environment that it gets.
+
+    Raises:
+        ProgramError: it is not there, or took longer than ``timeout`` seconds.
+    """
+    command = shlex.join(argv)
+    try:
+        return subprocess.run(
+            list(argv),
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            timeout=timeout,
+            check=False,
+        ).returncode
+    except OSError as error:
+        message = f"The command cannot be run: {command}: {error.strerror}."
+        raise ProgramError(message) from error
+    except subprocess.TimeoutExpired as error:
+        message = f"The command did not end within {timeout:.0f} s: {command}"
+        raise ProgramError(message) from error
 
 
 def run(argv: Sequence[str], *, timeout: float = 30.0) -> str:

@@ -12,6 +12,9 @@ from slimpy.model import Level, Rule
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _NAME = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*")
+_ID = re.compile(r"(?:sha256:)?[0-9a-f]{1,64}")
+_DIGEST = re.compile(r"[a-z0-9]+:[0-9a-f]{32,128}")
+_LONGEST_NAME = 255
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]+)?")
 
 
@@ -28,6 +31,7 @@ class BuildOptions:
     includes: tuple[str, ...] = ()
     level: Level = Level.BALANCED
     disabled: frozenset[Rule] = frozenset()  # rules left out, to measure them
+    traces: tuple[Path, ...] = ()  # of earlier runs, merged in
     keep_failed: bool = False
     repair: int = 3
     pull: bool = True
@@ -57,9 +61,19 @@ def default_tag(reference: str, tags: tuple[str, ...] = ()) -> str:
 
 
 def default_report_directory(reference: str) -> Path:
-    """``slim-report/NAME-TAG``, with nothing in it that a file system minds."""
+    """``slim-report/NAME-TAG`` below the working directory."""
+    return Path("slim-report") / _file_name(reference)
+
+
+def default_trace_file(reference: str) -> Path:
+    """``NAME-TAG.trace`` in the working directory."""
+    return Path(f"{_file_name(reference)}.trace")
+
+
+def _file_name(reference: str) -> str:
+    """An image's name with nothing in it that a file system minds."""
     name = default_tag(reference).replace(".slim:", "-")
-    return Path("slim-report") / re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")
 
 
 def checked_tag(tag: str) -> str:
@@ -68,16 +82,41 @@ def checked_tag(tag: str) -> str:
     Raises:
         UsageError: it is not a valid name.
     """
-    name, colon, version = tag.rpartition(":")
-    if not colon or "/" in version:
-        name, version = tag, "latest"
-    first, slash, rest = name.partition("/")
-    is_host = bool(slash) and ("." in first or ":" in first or first == "localhost")
-    parts = rest.split("/") if is_host else name.split("/")
-    good = all(_NAME.fullmatch(part) for part in parts) and (not is_host or _HOST.fullmatch(first))
-    if not good or not _TAG.fullmatch(version):
+    name, version = _split(tag)
+    if not _is_name(name) or not _TAG.fullmatch(version):
         message = f"The output name {tag!r} is not a valid image name."
         raise UsageError(
             message, hint="Use lower-case letters, digits, dots, dashes: --tag team/app.slim:1.0"
         )
     return f"{name}:{version}"
+
+
+def checked_reference(reference: str) -> str:
+    """The reference, if it can be one: ``name``, ``name:tag``, ``name@digest`` or an ID.
+
+    Raises:
+        UsageError: no image can have that name.
+    """
+    if _ID.fullmatch(reference):
+        return reference
+    whole, at, digest = reference.partition("@")
+    name, version = _split(whole)
+    good = _is_name(name) and _TAG.fullmatch(version) and (not at or _DIGEST.fullmatch(digest))
+    if not good:
+        message = f"{reference!r} is not the name or ID of an image."
+        raise UsageError(message, hint="Give a name such as team/app:1.0; see: docker images")
+    return reference
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Name and tag, ``latest`` where none is given; a registry's port is no tag."""
+    repository, colon, version = name.rpartition(":")
+    return (repository, version) if colon and "/" not in version else (name, "latest")
+
+
+def _is_name(name: str) -> bool:
+    first, slash, rest = name.partition("/")
+    is_host = bool(slash) and ("." in first or ":" in first or first == "localhost")
+    parts = rest.split("/") if is_host else name.split("/")
+    good = all(_NAME.fullmatch(part) for part in parts) and (not is_host or _HOST.fullmatch(first))
+    return bool(good) and len(name) <= _LONGEST_NAME

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import os
-import signal
 import sys
-from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
-from slimpy.errors import INTERRUPTED, SlimError
+from slimpy.cli import ending
+from slimpy.errors import UNREAD
 
 VERBS = {
     "build": "Make a small image that answers like the original.",
+    "trace": "Save what a run shows, for later builds; your own tests can be the probes.",
     "why": "Say why a path was kept or removed.",
 }
 """Verb -> what it is for. Each lives in a module of its own, imported only when it is used."""
@@ -34,6 +33,13 @@ class Verbs(click.Group):
         command = importlib.import_module(f"slimpy.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; click itself would end with 1 where nobody reads the output any more."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise click.exceptions.Exit(UNREAD) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs without importing them."""
@@ -71,45 +77,4 @@ def program() -> None:
 
 def main() -> NoReturn:
     """Run the program; every foreseen failure is one clear message and its own exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        code = program.main(standalone_mode=False, prog_name="slim")
-        status = code if isinstance(code, int) else 0
-    except SlimError as error:
-        status = _failed(error)
-    except click.Abort:
-        status = INTERRUPTED
-        click.echo("\nslim: Interrupted; everything that slimpy had created was removed.", err=True)
-    except KeyboardInterrupt:
-        status = INTERRUPTED
-        click.echo("\nslim: Interrupted; everything that slimpy had created was removed.", err=True)
-    except click.ClickException as error:
-        error.show()
-        status = error.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()
-        status = 1
-    except Exception as error:
-        if os.environ.get("SLIMPY_DEBUG"):
-            raise
-        click.echo(
-            f"slim: Internal error, a bug in slimpy: {type(error).__name__}: {error}", err=True
-        )
-        click.echo("  Run it again with SLIMPY_DEBUG=1 and report the traceback.", err=True)
-        status = SlimError.exit_code
-    sys.exit(status)
-
-
-def _failed(error: SlimError) -> int:
-    from slimpy.model import display
-
-    click.echo(f"slim: {display(error.message)}", err=True)
-    for line in error.details:
-        click.echo(f"  | {display(line)}", err=True)
-    if error.hint:
-        click.echo(f"  {display(error.hint)}", err=True)
-    return error.exit_code
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    sys.exit(ending.run(lambda: program.main(standalone_mode=False, prog_name="slim")))

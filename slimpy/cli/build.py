@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from slimpy.cli.ending import errors_as_json
 from slimpy.cli.options import FilePath, ProbeFlags, plan_of, probe_options
-from slimpy.errors import SlimError, VerificationError
+from slimpy.errors import VerificationError
 from slimpy.model import Level, Rule
-from slimpy.settings import BuildOptions, checked_tag, default_report_directory, default_tag
+from slimpy.settings import (
+    BuildOptions,
+    checked_reference,
+    checked_tag,
+    default_report_directory,
+    default_tag,
+)
+
+if TYPE_CHECKING:
+    from slimpy.report.schema import Report
 
 
 @click.command("build")
@@ -42,6 +52,14 @@ from slimpy.settings import BuildOptions, checked_tag, default_report_directory,
     hidden=True,
     type=click.Choice([rule.value for rule in Rule]),
     callback=lambda _context, _option, values: frozenset(map(Rule, values)),
+)
+@click.option(
+    "--trace",
+    "traces",
+    multiple=True,
+    type=FilePath,
+    metavar="FILE",
+    help="Merge a trace saved by `slim trace`; repeatable.",
 )
 @click.option("--as-root", "root", is_flag=True, help="Do not switch to a non-root user.")
 @click.option(
@@ -83,57 +101,42 @@ def command(
     becomes the slim image. That image is run with the same probes under its own seccomp profile.
     It is tagged only if it answers the same.
     """
-    options = BuildOptions(
-        reference=image,
-        tag=checked_tag(tag or default_tag(image)),
-        named=tag is not None,
-        plan=plan_of(flags),
-        report_directory=report_dir or default_report_directory(image),
-        **more,
-    )
-    return _run(options, as_json=as_json, quiet=quiet)
+    with errors_as_json(as_json):
+        options = BuildOptions(
+            reference=checked_reference(image),
+            tag=checked_tag(default_tag(image) if tag is None else tag),
+            named=tag is not None,
+            plan=plan_of(flags),
+            report_directory=report_dir or default_report_directory(image),
+            **more,
+        )
+        report = _run(options, quiet=quiet)
+    _print(report, as_json=as_json)
+    return 0 if report.slimmed else VerificationError.exit_code
 
 
-def _run(options: BuildOptions, *, as_json: bool, quiet: bool) -> int:
+def _run(options: BuildOptions, *, quiet: bool) -> Report:
     from slimpy.cli.progress import LiveLine, sink
     from slimpy.engine.docker import DockerEngine
     from slimpy.pipeline import build
-    from slimpy.report import text
 
     progress = sink(quiet=quiet)
     try:
         engine = DockerEngine.connect()
         try:
-            report = build(engine, options, progress)
+            return build(engine, options, progress)
         finally:
             engine.close()
-    except SlimError as error:
-        if as_json:
-            _print_error(error)
-        raise
     finally:
         if isinstance(progress, LiveLine):
             progress.close()
-    if as_json:
-        from slimpy.report.document import encode
 
+
+def _print(report: Report, *, as_json: bool) -> None:
+    from slimpy.report import text
+    from slimpy.report.document import encode
+
+    if as_json:
         click.echo(encode(report))
     else:
         text.show(report, colour=sys.stdout.isatty())
-    return 0 if report.status == "slimmed" else VerificationError.exit_code
-
-
-def _print_error(error: SlimError) -> None:
-    import json
-
-    from slimpy.model import display
-
-    document = {
-        "schema": "slimpy-error",
-        "version": 1,
-        "exit_code": error.exit_code,
-        "message": display(error.message),
-        "hint": error.hint,
-        "details": [display(line) for line in error.details],
-    }
-    click.echo(json.dumps(document, indent=2))

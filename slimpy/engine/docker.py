@@ -203,4 +203,5 @@ def _image(reference: str, attributes: Any) -> Image:
         created=attributes.get("Created") or "",
         config=attributes.get("Config") or {},
         tags=tuple(attributes.get("RepoTags") or ()),
+        layers=tuple((attributes.get("RootFS") or {}).get("Layers") or ()),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from probes.commands import run_exchange
@@ -46,6 +46,7 @@ class Observer:
     replay: tuple[Exchange, ...] | None = None
     ports: tuple[int, ...] = ()
     tell: Callable[[str], None] = lambda _: None
+    accompany: Callable[[Mapping[int, tuple[str, int]]], None] | None = None
 
     def observe(self, image: Image) -> Observation:
         """Serve and run as the plan says.
@@ -85,6 +86,7 @@ class Observer:
         with self.workspace.run(spec, image) as container:
             container.start()
             done = self._exercise(container, image, ports)
+            self._be_accompanied(container, (*ports, *done.ports))
             identities = container.identities()
             exchanges = (*done.exchanges, *self._stop(container))
             return Observation(
@@ -96,6 +98,13 @@ class Observer:
                 warnings=tuple(done.warnings),
                 log=container.log_tail(),
             )
+
+    def _be_accompanied(self, container: Container, ports: Sequence[int]) -> None:
+        """Let the user's own command use the app, beside our probes."""
+        if self.accompany is not None:
+            container.mark("host command")
+            found = {port: container.address(port) for port in ports}
+            self.accompany({port: address for port, address in found.items() if address})
 
     def _exercise(self, container: Container, image: Image, ports: Sequence[int]) -> Exercised:
         """Drive the probes; where they fail, what was traced until then goes with the error."""

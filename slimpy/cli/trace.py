@@ -1,0 +1,76 @@
+"""`slim trace IMAGE`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from slimpy.cli.options import FilePath, ProbeFlags, plan_of, probe_options
+from slimpy.errors import ProbeFailedError
+from slimpy.settings import default_trace_file
+
+HOST_COMMAND_SECONDS = 3600.0
+
+
+@click.command("trace", context_settings={"ignore_unknown_options": False})
+@click.argument("image")
+@click.argument("host_command", nargs=-1, metavar="[-- COMMAND...]", type=click.UNPROCESSED)
+@probe_options
+@click.option("-o", "--output", type=FilePath, metavar="FILE", help="[default: NAME-TAG.trace]")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+def command(
+    image: str,
+    host_command: tuple[str, ...],
+    flags: ProbeFlags,
+    output: Path | None,
+    quiet: bool,
+) -> None:
+    """Save what a run of IMAGE shows, for later builds: slim build IMAGE --trace FILE.
+
+    COMMAND, such as `pytest tests/integration`, runs here while the app is traced. It finds the
+    app at SLIM_URL (http://HOST:PORT), SLIM_HOST and SLIM_PORT, and each port of the container at
+    SLIM_PORT_<port>. It must succeed.
+    """
+    from slimpy import traces
+    from slimpy.cli.progress import LiveLine, sink
+    from slimpy.engine.docker import DockerEngine
+    from slimpy.pipeline import trace
+
+    progress = sink(quiet=quiet)
+    plan = plan_of(flags)
+    file = output or default_trace_file(image)
+
+    def accompany(addresses: Mapping[int, tuple[str, int]]) -> None:
+        if isinstance(progress, LiveLine):
+            progress.close()
+        _run(host_command, addresses)
+
+    engine = DockerEngine.connect()
+    try:
+        found, seen = trace(
+            engine, image, plan, progress, accompany=accompany if host_command else None
+        )
+    finally:
+        engine.close()
+        if isinstance(progress, LiveLine):
+            progress.close()
+    traces.save(seen, found, file)
+    click.echo(f"{file}: {len(seen.activity.events):,} events; use it with --trace {file}")
+
+
+def _run(argv: tuple[str, ...], addresses: Mapping[int, tuple[str, int]]) -> None:
+    from slimpy import proc
+
+    environment = dict(os.environ)
+    for number, (port, (host, published)) in enumerate(addresses.items()):
+        environment[f"SLIM_PORT_{port}"] = str(published)
+        if number == 0:
+            environment["SLIM_HOST"], environment["SLIM_PORT"] = host, str(published)
+            environment["SLIM_URL"] = f"http://{host}:{published}"
+    code = proc.accompany(argv, environment=environment, timeout=HOST_COMMAND_SECONDS)
+    if code != 0:
+        message = f"The command {argv[0]} ended with exit code {code}, so no trace was saved."
+        raise ProbeFailedError(message, hint="Mend it first: a trace of failing tests misleads.")
