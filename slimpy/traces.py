@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from probes.files.recorder import merge
-from probes.model import Trace, TraceWarning
+from probes.model import Activity, Trace, TraceWarning
 from slimpy.errors import OutputError, UsageError
 from slimpy.model import Image, display
 
@@ -24,13 +24,18 @@ LARGEST = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class SavedTrace:
-    """A trace with the image it was taken of: its name, and its layers' diffIDs from the bottom."""
+    """A trace without answers, and the image it was taken of: name, ID, diffIDs from the base."""
 
     schema: str
     version: int
     reference: str
+    image: str
     layers: tuple[str, ...]
-    trace: Trace
+    activity: Activity
+    ports: tuple[int, ...]
+    uids: tuple[tuple[int, int], ...]
+    changed: tuple[str, ...]
+    warnings: tuple[TraceWarning, ...]
 
 
 def save(trace: Trace, image: Image, file: Path) -> None:
@@ -41,7 +46,18 @@ def save(trace: Trace, image: Image, file: Path) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    value = SavedTrace(SCHEMA, VERSION, image.reference, image.layers, replace(trace, exchanges=()))
+    value = SavedTrace(
+        schema=SCHEMA,
+        version=VERSION,
+        reference=image.reference,
+        image=trace.image,
+        layers=image.layers,
+        activity=trace.activity,
+        ports=trace.ports,
+        uids=trace.uids,
+        changed=trace.changed,
+        warnings=trace.warnings,
+    )
     # JSON of the standard library writes lone surrogates (undecodable bytes in names) as escapes.
     text = json.dumps(msgspec.to_builtins(value), sort_keys=True, separators=(",", ":"))
     try:
@@ -87,7 +103,7 @@ def merged(trace: Trace, saved: Iterable[SavedTrace], image: Image) -> Trace:
     """
     for item in saved:
         warnings = trace.warnings
-        if item.trace.image != image.id:
+        if item.image != image.id:
             if not image.layers or not item.layers or item.layers[0] != image.layers[0]:
                 message = (
                     f"The trace is of {display(item.reference)}, an image unrelated to this one."
@@ -97,10 +113,10 @@ def merged(trace: Trace, saved: Iterable[SavedTrace], image: Image) -> Trace:
             warnings = (*warnings, TraceWarning("trace-of-other-image", text))
         trace = replace(
             trace,
-            activity=merge((trace.activity, item.trace.activity)),
-            ports=tuple(dict.fromkeys((*trace.ports, *item.trace.ports))),
-            uids=(*trace.uids, *item.trace.uids),
-            changed=tuple(sorted({*trace.changed, *item.trace.changed})),
-            warnings=(*warnings, *item.trace.warnings),
+            activity=merge((trace.activity, item.activity)),
+            ports=tuple(dict.fromkeys((*trace.ports, *item.ports))),
+            uids=(*trace.uids, *item.uids),
+            changed=tuple(sorted({*trace.changed, *item.changed})),
+            warnings=(*warnings, *item.warnings),
         )
     return trace
