@@ -8,9 +8,7 @@ image and on slim images made with the probe file alone; it survives if every an
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import msgspec
+import click
 
 from benchmarks.behaviours import Behaviour, UnfitError, groups, load, together
 from benchmarks.outcome import Cell, Machine, Outcome, Table, Target
@@ -32,17 +30,10 @@ from benchmarks.program import (
     samples,
     slim,
 )
+from benchmarks.recorded import cache_file, decode, encode
 from benchmarks.rounds import median, tell
 from probes.errors import ProbeError
-from probes.model import (
-    Answer,
-    CommandAnswer,
-    Exchange,
-    HttpAnswer,
-    NoAnswer,
-    Page,
-    Plan,
-)
+from probes.model import Exchange, NoAnswer, Plan
 from slimpy.engine.docker import DockerEngine
 from slimpy.engine.observe import Observer
 from slimpy.engine.protocol import Workspace
@@ -57,10 +48,6 @@ GROWTH_LIMIT = 2.2
 """Times that ``balanced`` may weigh ``minimal``, in the median."""
 SHARE_LIMIT = 35.0
 """Percent of the fat image that ``balanced`` may weigh, in the median."""
-
-_ANSWERS: Mapping[str, type[Answer]] = {
-    kind.__name__: kind for kind in (HttpAnswer, CommandAnswer, NoAnswer)
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +115,7 @@ class Lab:
             UnfitError: it does not answer as the behaviours expect.
         """
         plan, image = together(group), self.workspace.image
-        cached = _cache_file(image, plan)
+        cached = cache_file(image, plan)
         if cached.is_file() and not self.settings.fresh:
             return decode(cached.read_bytes())
         try:
@@ -193,38 +180,6 @@ def _difference(bad: Comparison, key: str) -> str:
 def _said(error: Exception) -> str:
     lines = (*getattr(error, "log", ()), *getattr(error, "details", ()))
     return display(f"{error}{f' ({lines[-1].strip()})' if lines else ''}")
-
-
-def encode(exchanges: Sequence[Exchange]) -> bytes:
-    """Exchanges as JSON."""
-    items = []
-    for item in exchanges:
-        kinds = [type(answer).__name__ for answer in (item.answer, item.again)]
-        items.append({**msgspec.to_builtins(item), "kinds": kinds})
-    return msgspec.json.encode(items)
-
-
-def decode(data: bytes) -> tuple[Exchange, ...]:
-    """The inverse of `encode`."""
-    return tuple(map(_decoded, msgspec.json.decode(data, type=list[dict[str, Any]])))
-
-
-def _decoded(item: dict[str, Any]) -> Exchange:
-    answer, again = (
-        None if item[field] is None else msgspec.convert(item[field], _ANSWERS[kind])
-        for field, kind in zip(("answer", "again"), item.pop("kinds"), strict=True)
-    )
-    page = None if item["page"] is None else msgspec.convert(item["page"], Page)
-    captured = tuple((str(name), str(value)) for name, value in item["captured"])
-    changed = {"answer": answer, "again": again, "page": page, "captured": captured}
-    return Exchange(**{**item, "unmet": tuple(item["unmet"]), **changed})
-
-
-def _cache_file(image: Image, plan: Plan) -> Path:
-    """Where the fat image's answers to a plan are kept between runs."""
-    top = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    digest = hashlib.sha256(f"{VERSION} {image.id} {plan!r}".encode()).hexdigest()
-    return top / "slimpy-benchmarks" / "survival" / f"{digest[:32]}.json"
 
 
 @cache
@@ -386,6 +341,7 @@ def document(apps: Sequence[App], settings: Settings, problems: Sequence[str]) -
 @click.pass_context
 def main(
     context: click.Context,
+    /,
     names: tuple[str, ...],
     levels: str,
     rules: tuple[str, ...],

@@ -143,3 +143,6 @@ class ReportError(SlimError):
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C (128 + SIGINT), as shells have it."""
+
+UNREAD = 141
+"""Exit code when nobody reads the output any more (128 + SIGPIPE), as shells have it."""

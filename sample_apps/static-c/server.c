@@ -127,18 +127,23 @@ static void serve_file(int socket, const char *name) {
     free(data);
 }
 
-/* hello.html with each @NAME@ replaced by the query's name; only letters are let through. */
+/* hello.html, or that of the language asked for (two letters), with each @NAME@ replaced by the query's name;
+ * only letters are let through. */
 static void serve_greeting(int socket, const struct request *request) {
     char who[64] = "world";
     if (strncmp(request->query, "name=", 5) == 0) {
         size_t used = 0;
-        for (const char *c = request->query + 5; *c != '\0' && used < sizeof who - 1; c++)
+        for (const char *c = request->query + 5; *c != '\0' && *c != '&' && used < sizeof who - 1; c++)
             if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z'))
                 who[used++] = *c;
         who[used] = '\0';
     }
+    char template[64] = "templates/hello.html";
+    const char *language = strstr(request->query, "&lang=");
+    if (language != NULL && strlen(language + 6) == 2 && strpbrk(language + 6, "./") == NULL)
+        snprintf(template, sizeof template, "templates/hello.%s.html", language + 6);
     size_t length;
-    char *page = read_file("templates/hello.html", &length);
+    char *page = read_file(template, &length);
     if (page == NULL) {
         answer_text(socket, 500, "Internal Server Error", "text/plain", "the template is missing\n");
         return;

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 
 def _names(*groups: str) -> frozenset[str]:
     return frozenset(name for group in groups for name in group.split())
@@ -61,15 +59,14 @@ Docker's default profile allows them without a capability, so an EPERM of theirs
 Refusing them for good would break what no probe reached: a kill of a child after a stranger's.
 """
 
-ALLOWED_ARGUMENTS: Mapping[str, tuple[tuple[Mapping[str, int | str], ...], ...]] = {
-    # No CLONE_NEW* flag: a new user namespace opens most of the kernel to an unprivileged user.
-    "clone": (({"index": 0, "value": 0x7E020000, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"},),),
-    # PER_LINUX and PER_LINUX32, each with or without UNAME26; and the query.
-    "personality": tuple(
-        ({"index": 0, "value": value, "valueTwo": 0, "op": "SCMP_CMP_EQ"},)
-        for value in (0, 8, 0x20000, 0x20008, 0xFFFFFFFF)
-    ),
-    # Not AF_VSOCK (40), which is not bound to a network namespace.
-    "socket": (({"index": 0, "value": 40, "valueTwo": 0, "op": "SCMP_CMP_NE"},),),
-}
-"""Name -> alternatives of argument tests, one of which must hold; Docker's default has the same."""
+SOCKETCALL = _names(
+    "accept accept4 bind connect getpeername getsockname getsockopt listen recv recvfrom recvmmsg",
+    "recvmsg send sendmmsg sendmsg sendto setsockopt shutdown socket socketpair",
+)
+"""What i386 programs may do through ``socketcall`` instead, see socketcall(2): strace prints the
+inner call, whose name alone would let nothing through."""
+
+IPC = _names(
+    "msgctl msgget msgrcv msgsnd semctl semget semop semtimedop shmat shmctl shmdt shmget",
+)
+"""The same for ``ipc``, see ipc(2)."""

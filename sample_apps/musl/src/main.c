@@ -98,6 +98,19 @@ static void answer_file(int client, int status, const char *name, const char *ty
     answer(client, file != NULL ? status : 404, type, body, length);
 }
 
+/* Any other page, style sheet or text of the site. */
+static void answer_site(int client, const char *name) {
+    const char *ending = strrchr(name, '.');
+    char path[1100];
+    snprintf(path, sizeof path, "/app/site/%s", name);
+    if (strlen(name) > 200 || ending == NULL || strstr(name, "..") != NULL || access(path, R_OK) != 0)
+        answer_file(client, 404, "404.html", "text/html");
+    else if (strcmp(ending, ".css") == 0)
+        answer_file(client, 200, name, "text/css");
+    else
+        answer_file(client, 200, name, strcmp(ending, ".html") == 0 ? "text/html" : "text/plain");
+}
+
 static void serve_one(int client) {
     char request[4096], path[1024];
     ssize_t count = read(client, request, sizeof request - 1);
@@ -115,10 +128,8 @@ static void serve_one(int client) {
         answer_time(client, path + 6);
     else if (strcmp(path, "/") == 0)
         answer_file(client, 200, "index.html", "text/html");
-    else if (strcmp(path, "/style.css") == 0)
-        answer_file(client, 200, "style.css", "text/css");
     else
-        answer_file(client, 404, "404.html", "text/html");
+        answer_site(client, path + 1);
 }
 
 static int serve(int port) {

@@ -7,12 +7,12 @@ import string
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.probes.files.strace_logs import START, record
 
 from probes.files.details import DETAILED, details
 from probes.files.lines import Call
 from probes.files.recorder import merge
 from probes.model import Activity, SyscallUse
+from tests.unit.probes.files.strace_logs import START, record
 
 
 def facts(*lines: str, name: str, executable: str = "/bin/app") -> set[str]:
