@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from slimpy.engine.docker import DockerEngine
-from slimpy.engine.session import LABEL, TEMPORARY_REPOSITORY
+from slimpy.engine.session import LABEL, TEMPORARY_REPOSITORY, is_over
 
 pytestmark = pytest.mark.e2e
 
@@ -85,14 +85,14 @@ def rows(path: Path) -> list[list[str]]:
 
 
 def leftovers(engine: DockerEngine) -> list[str]:
-    """What slimpy should have removed."""
+    """What ended processes of slimpy should have removed."""
     api = engine._client.api
     named = {"label": LABEL}
-    found = [item["Id"] for item in api.containers(all=True, filters=named)]
-    found += [item["Name"] for item in api.volumes(filters=named).get("Volumes") or []]
-    return found + [
-        tag for item in api.images(name=TEMPORARY_REPOSITORY) for tag in item["RepoTags"]
-    ]
+    found = {item["Id"]: item for item in api.containers(all=True, filters=named)}
+    found |= {item["Name"]: item for item in api.volumes(filters=named).get("Volumes") or []}
+    dead = [name for name, item in found.items() if is_over((item["Labels"] or {}).get(LABEL, ""))]
+    tags = [tag for item in api.images(name=TEMPORARY_REPOSITORY) for tag in item["RepoTags"]]
+    return dead + [tag for tag in tags if is_over(tag.rpartition(":")[2])]
 
 
 def test_there_is_a_sample_for_every_kind() -> None:
