@@ -36,7 +36,7 @@ from probes.errors import ProbeError
 from probes.model import Exchange, NoAnswer, Plan
 from slimpy.engine.docker import DockerEngine
 from slimpy.engine.observe import Observer
-from slimpy.engine.protocol import Workspace
+from slimpy.engine.protocol import Confinement, Workspace
 from slimpy.errors import SlimError
 from slimpy.model import Comparison, Image, Sameness, display
 from slimpy.verify.compare import compare
@@ -132,7 +132,8 @@ class Lab:
         return seen
 
     def _observed(self, image: Image, plan: Plan, seccomp: str = "") -> tuple[Exchange, ...]:
-        observer = Observer(self.workspace, plan, traced=False, seccomp=seccomp or None, replay=())
+        confinement = Confinement(seccomp=seccomp or None)
+        observer = Observer(self.workspace, plan, traced=False, confinement=confinement, replay=())
         return observer.observe(image).exchanges
 
     def lost(self, behaviours: Sequence[Behaviour], image: Image, seccomp: str) -> Iterator[Lost]:
@@ -152,8 +153,8 @@ class Lab:
         for item in group:
             bad = _first_bad(item, comparisons, alone=len(group) == 1)
             answer = answers.get(bad.name) if bad else None
-            if bad and isinstance(answer, NoAnswer) and answer.kind == "ended" and len(group) > 1:
-                # What brought the app down is to blame, not those that came after.
+            if bad and isinstance(answer, NoAnswer) and len(group) > 1:
+                # What brought the app down, or to a halt, is to blame: not those that came after.
                 yield from self._lost_of((item,), image, seccomp)
             elif bad:
                 yield Lost(item.name, _difference(bad, item.key))
@@ -173,12 +174,20 @@ def _first_bad(item: Behaviour, found: Sequence[Comparison], *, alone: bool) -> 
 
 
 def _difference(bad: Comparison, key: str) -> str:
-    difference = bad.differences[0] if bad.differences else f"{bad.slim} instead of {bad.fat}"
-    return f"{bad.name.removeprefix(key).strip()}: {difference}"
+    asked = _cut(bad.name.removeprefix(key).strip(), 60)
+    # A note at the end, where there is one, quotes the error output: often the cause in clear words.
+    notes = [text for text in bad.differences[1:] if text.startswith("note: ")]
+    found = [*bad.differences[:1], *notes[:1]] or [f"{bad.slim} instead of {bad.fat}"]
+    return f"{asked}: {_cut('; '.join(found), 200)}"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _said(error: Exception) -> str:
-    lines = (*getattr(error, "log", ()), *getattr(error, "details", ()))
+    said = (*getattr(error, "log", ()), *getattr(error, "details", ()))
+    lines = [line for line in said if line.strip()]
     return display(f"{error}{f' ({lines[-1].strip()})' if lines else ''}")
 
 

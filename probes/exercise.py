@@ -167,13 +167,14 @@ class _Run:
     def health_check(self, argv: tuple[str, ...]) -> None:
         """Run the image's own health check until it succeeds or its time is over: apps warm up."""
         self.target.mark(HEALTH_CHECK)
+        check = ExecCall(argv, timeout=HEALTH_TIMEOUT)
         began = self.clock.now()
         deadline = began + self.plan.ready.timeout
         pause = 0.1
         while True:
-            answer = self.ended() or self._execute(argv, HEALTH_CHECK)
+            answer = self.ended() or self._execute(check, HEALTH_CHECK)
             left = deadline - self.clock.now()
-            if isinstance(answer, NoAnswer) or answer.exit_code == 0 or left <= 0:
+            if not isinstance(answer, CommandAnswer) or answer.exit_code == 0 or left <= 0:
                 break
             self.clock.pause(min(pause, left))
             pause = min(pause * 1.5, 2.0)
@@ -182,8 +183,21 @@ class _Run:
             Exchange(HEALTH_CHECK, "healthcheck", answer, seconds=seconds, compare="status")
         )
 
-    def _execute(self, argv: tuple[str, ...], name: str) -> CommandAnswer:
-        return self.target.execute(argv, timeout=HEALTH_TIMEOUT, during=name)
+    def _execute(self, call: ExecCall, name: str) -> Answer:
+        """Run a command in the container; an app that ends meanwhile takes it along."""
+        try:
+            return self.target.execute(
+                call.argv,
+                stdin=call.stdin,
+                user=call.user,
+                environment=call.environment,
+                timeout=call.timeout,
+                during=name,
+            )
+        except TimeoutError:
+            return NoAnswer(f"it did not end within {call.timeout:g} s", "timeout")
+        except ConnectionError as error:
+            return self.ended() or NoAnswer(str(error), "ended")
 
     def calls(self) -> None:
         """Send the user's HTTP calls in their order."""
@@ -298,19 +312,9 @@ class _Run:
         for call, name in zip(self.plan.commands, self._command_names, strict=True):
             self.target.mark(name)
             began = self.clock.now()
-            answer = self.ended() or self._command(call, name)
+            answer = self.ended() or self._execute(call, name)
             seconds = self.clock.now() - began
             self.exchanges.append(command_exchange(call, answer, name=name, seconds=seconds))
-
-    def _command(self, call: ExecCall, name: str) -> CommandAnswer:
-        return self.target.execute(
-            call.argv,
-            stdin=call.stdin,
-            user=call.user,
-            environment=call.environment,
-            timeout=call.timeout,
-            during=name,
-        )
 
 
 def _name(method: str, target: str, port: int | None) -> str:

@@ -4,6 +4,7 @@ Verdict -> Report.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ Never handed to a host function; links are resolved by ``slimpy.image.links`` on
 """
 
 ROOT = ImagePath("/")
+HIGHEST_PORT = 65535
 
 
 def encoded(path: str) -> bytes:
@@ -127,18 +129,18 @@ class Image:
     @property
     def entrypoint(self) -> tuple[str, ...]:
         """ENTRYPOINT, empty where there is none."""
-        return tuple(self.config.get("Entrypoint") or ())
+        return _strings(self.config.get("Entrypoint"))
 
     @property
     def command(self) -> tuple[str, ...]:
         """CMD, empty where there is none."""
-        return tuple(self.config.get("Cmd") or ())
+        return _strings(self.config.get("Cmd"))
 
     @property
     def environment(self) -> dict[str, str]:
         """ENV as a mapping."""
-        pairs = (item.partition("=") for item in self.config.get("Env") or ())
-        return {name: value for name, _, value in pairs}
+        pairs = (item.partition("=") for item in _strings(self.config.get("Env")))
+        return {name: value for name, _, value in pairs if name}
 
     @property
     def user(self) -> str:
@@ -148,31 +150,51 @@ class Image:
     @property
     def workdir(self) -> ImagePath:
         """WORKDIR; the root where there is none."""
-        return ImagePath(str(self.config.get("WorkingDir") or "/"))
+        return _absolute(str(self.config.get("WorkingDir") or "/"))
 
     @property
     def volumes(self) -> tuple[ImagePath, ...]:
         """VOLUME paths, sorted."""
-        return tuple(sorted(ImagePath(path) for path in self.config.get("Volumes") or {}))
+        return tuple(sorted({_absolute(path) for path in _keys(self.config.get("Volumes"))}))
 
     @property
     def exposed(self) -> tuple[int, ...]:
-        """TCP ports of EXPOSE, sorted."""
-        ports = (item.partition("/") for item in self.config.get("ExposedPorts") or {})
-        return tuple(
-            sorted(int(port) for port, _, kind in ports if kind in ("", "tcp") and port.isdigit())
-        )
+        """TCP ports of EXPOSE, sorted; what is no port number is left out."""
+        ports = (item.partition("/") for item in _keys(self.config.get("ExposedPorts")))
+        numbers = {
+            int(port)
+            for port, _, kind in ports
+            if kind in ("", "tcp") and re.fullmatch("[0-9]{1,5}", port)
+        }
+        return tuple(sorted(number for number in numbers if 0 < number <= HIGHEST_PORT))
 
     @property
     def healthcheck(self) -> HealthCheck | None:
         """HEALTHCHECK's command, or None where there is none or it is switched off."""
-        test = list((self.config.get("Healthcheck") or {}).get("Test") or ())
-        match test:
+        check = self.config.get("Healthcheck")
+        match _strings(check.get("Test")) if isinstance(check, Mapping) else ():
             case ["CMD", *argv] if argv:
                 return HealthCheck(tuple(argv))
             case ["CMD-SHELL", command]:
-                return HealthCheck((*(self.config.get("Shell") or ("/bin/sh", "-c")), command))
+                shell = _strings(self.config.get("Shell")) or ("/bin/sh", "-c")
+                return HealthCheck((*shell, command))
         return None
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    """A list of texts; nothing where an image's configuration holds something else."""
+    if not isinstance(value, list | tuple):
+        return ()
+    return tuple(item for item in value if isinstance(item, str))
+
+
+def _keys(value: object) -> tuple[str, ...]:
+    return _strings(tuple(value)) if isinstance(value, Mapping) else ()
+
+
+def _absolute(path: str) -> ImagePath:
+    """Where a runtime finds a path of the configuration: below the root, without ``..``."""
+    return ImagePath("/" + posixpath.normpath(f"/{path}").lstrip("/"))
 
 
 class Level(StrEnum):

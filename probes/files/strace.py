@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 from collections.abc import Sequence
 
 _OPTIONS = (
@@ -35,3 +38,19 @@ def command(
     """
     own = ("-D",) if daemonise else ()
     return (*strace, *own, *_OPTIONS, "-o", output, "--", *argv)
+
+
+def complaint(lines: Sequence[str]) -> str:
+    """Why strace could not start the program; empty where it did.
+
+    Then it says so in the program's place, on one line, and ends with exit code 1.
+    """
+    found = re.fullmatch(r"\S*strace: (.*)", lines[0]) if len(lines) == 1 else None
+    said = found[1] if found else ""
+    if missing := re.fullmatch(r"Cannot find executable '(.*)'", said):
+        return f"{missing[1]} is not in the image's PATH"
+    if unseen := re.fullmatch(r"Can't stat '(.*)': (.*)", said):
+        return f"{unseen[1]}: {unseen[2]}"
+    if said == f"exec: {os.strerror(errno.ENOENT)}":  # the program itself was found before
+        return "its interpreter or loader is not in the image"
+    return said.removeprefix("exec: ")

@@ -174,7 +174,13 @@ class Readiness:
         if self._commanded:
             return True
         left = max(1.0, deadline - self.clock.now())
-        answer = self.target.execute(argv, timeout=min(60.0, left), during="start-up")
+        try:
+            answer = self.target.execute(argv, timeout=min(60.0, left), during="start-up")
+        except TimeoutError:
+            self._last = f"{argv[0]} did not end in time"
+            return False
+        except ConnectionError:  # the app just ended, which is seen next
+            return False
         self._last = f"{argv[0]} ended with exit code {answer.exit_code}"
         self._commanded = answer.exit_code == 0
         return self._commanded

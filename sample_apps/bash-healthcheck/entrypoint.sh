@@ -17,7 +17,8 @@ load_defaults() {
 
 usage() {
     cat <<TEXT
-usage: entrypoint.sh serve | check | show-config | page TITLE | version | help
+usage: entrypoint.sh serve | check | show-config | page TITLE | export FORMAT
+       entrypoint.sh status | reload | processes | version | help
        entrypoint.sh COMMAND [ARGUMENT...]
 TEXT
 }
@@ -54,6 +55,22 @@ case "${1:-help}" in
     page)
         source "$library/render.sh"
         SITE_TITLE=${2:?a title is needed} render_page
+        ;;
+    export)
+        source "$library/export.sh"
+        export_documents "${2:-csv}"
+        ;;
+    status)
+        source "$library/admin.sh"
+        show_status
+        ;;
+    reload)
+        source "$library/admin.sh"
+        reload_site
+        ;;
+    processes)
+        source "$library/admin.sh"
+        show_processes
         ;;
     version)
         echo "site 1.0 (bash ${BASH_VERSINFO[0]}.${BASH_VERSINFO[1]})"

@@ -17,6 +17,7 @@ module.exports = function createApp() {
 
   app.use('/', require('./routes/pages'));
   app.use('/api', require('./routes/api'));
+  app.use('/rare', require('./routes/rare'));
 
   app.use((request, response) => {
     response.status(404).render('error', { code: 404, text: `There is nothing at ${request.path}` });

@@ -92,6 +92,48 @@ class App < Sinatra::Base
     json(name: file[:filename], size: data.bytesize, sha256: Digest::SHA256.hexdigest(data))
   end
 
+  get '/about' do
+    require 'yaml'
+    language = request.env['HTTP_ACCEPT_LANGUAGE'].to_s[0, 2]
+    file = File.join(__dir__, 'locales', "#{language}.yml")
+    file = File.join(__dir__, 'locales', 'en.yml') unless language =~ /\A[a-z]{2}\z/ && File.file?(file)
+    @words = YAML.safe_load_file(file).values.first
+    erb :about
+  end
+
+  # Each kind of export is loaded when it is first asked for.
+  get '/export/:kind' do
+    name = params[:kind]
+    halt 404 unless name =~ /\A[a-z]+\z/ && File.file?(File.join(__dir__, 'lib', 'exports', "#{name}.rb"))
+    require_relative "lib/exports/#{name}"
+    kind = Exports.const_get(name.capitalize)
+    content_type kind::TYPE
+    kind.of(recipes.all)
+  end
+
+  post '/api/decode' do
+    charset = params.fetch('charset', 'UTF-8')
+    json(text: request.body.read.force_encoding(charset).encode('UTF-8'))
+  rescue ArgumentError, EncodingError
+    json({ error: 'cannot be read' }, 400)
+  end
+
+  get '/api/handshake' do
+    require_relative 'lib/network'
+    json(Network.handshake(trusted: params['trusted'] == 'yes'))
+  end
+
+  get '/api/names' do
+    require_relative 'lib/network'
+    json(Network.names)
+  end
+
+  get '/api/packed' do
+    require 'open3'
+    packed, = Open3.capture2('gzip', '--no-name', '--stdout', stdin_data: params.fetch('text', ''))
+    json(size: packed.bytesize)
+  end
+
   get '/broken' do
     raise 'broken on purpose'
   end

@@ -19,6 +19,7 @@ from slimpy.errors import INTERRUPTED, UNREAD, DiskFullError, SlimError
 CLEAN_UP_SECONDS = 30
 """How long the clean-up after Ctrl-C may take; what is left then goes at the next start."""
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LONGEST_LINE = 1000
 """Characters of an app's line that are shown."""
 _REMOVED = "Interrupted; everything that slimpy had created was removed."
@@ -37,7 +38,6 @@ def run(work: Callable[[], object]) -> int:
     except SlimError as error:
         return _failed(error)
     except (click.Abort, KeyboardInterrupt):
-        signal.alarm(0)
         _say(f"slim: {_REMOVED}")
         return INTERRUPTED
     except click.ClickException as error:
@@ -54,6 +54,11 @@ def run(work: Callable[[], object]) -> int:
         return _bug(error)
     except Exception as error:
         return _bug(error)
+    finally:
+        signal.alarm(0)
+        # The interpreter's end would give them back their old meaning, and the exit code with it.
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
 
 
 @contextlib.contextmanager
@@ -72,7 +77,7 @@ def errors_as_json(wanted: bool) -> Iterator[None]:
 
 
 def _prepare() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and shell jobs have it
             signal.signal(number, _interrupt)
     signal.signal(signal.SIGALRM, _give_up)

@@ -171,9 +171,11 @@ class DockerEngine:
 
 def _unavailable(error: Exception) -> EngineUnavailableError:
     reason = root_cause(error) or explained(error)
-    where = docker.utils.kwargs_from_environ().get("base_url") or "its usual socket"
+    where = docker.utils.kwargs_from_env().get("base_url") or "its usual socket"
     message = f"No Docker Engine answers at {where}: {reason}."
-    hint = "Start Docker (sudo systemctl start docker, or dockerd), or set DOCKER_HOST to an engine."
+    hint = (
+        "Start Docker (sudo systemctl start docker, or dockerd), or set DOCKER_HOST to an engine."
+    )
     if reason == os.strerror(errno.EACCES):
         message = f"This user may not use the Docker Engine at {where}: {reason}."
         hint = "Run as root, or join the docker group: sudo usermod -aG docker $USER (then log in)."

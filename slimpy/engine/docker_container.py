@@ -33,6 +33,9 @@ OUTPUT_LIMIT = 8 << 20
 """Bytes of a command's output that are kept, per stream."""
 FILE_LIMIT = 64 << 20
 """Bytes of an output file that are read back."""
+NOT_STARTED = 127
+"""Exit code of a command that could not be started, as shells have it."""
+_NOT_EXECUTED = b"OCI runtime exec failed"
 _TAIL_SECONDS = 10.0
 _ARCH = {"amd64": "x86_64", "386": "i386", "arm64": "aarch64"}
 
@@ -143,7 +146,7 @@ class DockerContainer:
                 kept = output.setdefault(number, bytearray())
                 kept += data[: OUTPUT_LIMIT - len(kept)]
             code = process.exit_code()
-        return CommandAnswer(code, bytes(output[STDOUT]), bytes(output[STDERR]))
+        return _answer(code, bytes(output[STDOUT]), bytes(output[STDERR]))
 
     def log_tail(self, lines: int = 20) -> tuple[str, ...]:
         """See Target.log_tail."""
@@ -267,6 +270,15 @@ class _TraceStream:
         """What was recorded; complete only if the pipe ended within ``timeout`` seconds."""
         self._thread.join(timeout)
         return self.recorder.finish(complete=self.ended)
+
+
+def _answer(code: int, out: bytes, err: bytes) -> CommandAnswer:
+    """What a command answered; the same, traced or not, where it could not be started."""
+    if code in (126, 127) and out.startswith(_NOT_EXECUTED):
+        return CommandAnswer(NOT_STARTED, b"", out)
+    if code == 1 and not out and (why := strace.complaint(tuple(lines_of(err)))):
+        return CommandAnswer(NOT_STARTED, b"", f"the program cannot be started: {why}\n".encode())
+    return CommandAnswer(code, out, err)
 
 
 def _identities(text: str) -> tuple[tuple[int, int], ...]:

@@ -18,6 +18,9 @@ STDOUT = 1
 STDERR = 2
 _HEADER = struct.Struct(">BxxxL")
 _CHUNK = 1 << 16
+_LAST_SECONDS = 5.0
+"""How long a program may live on after the end of its output."""
+_PAUSE = 0.02
 
 
 def close_stream(stream: Any) -> None:
@@ -107,13 +110,26 @@ class Exec:
                 yield number, data
 
     def exit_code(self) -> int:
-        """Its exit code; only after the output has ended."""
-        try:
-            with translated("asking for an exit code", refusals=True):
-                return int(self._api.exec_inspect(self._id).get("ExitCode") or 0)
-        except APIError as error:
-            message = "the container is gone"
-            raise ConnectionError(message) from error
+        """Its exit code; only after the output has ended.
+
+        Raises:
+            ConnectionError: the container is gone.
+            TimeoutError: it still runs, so that what came was not its whole output.
+        """
+        deadline = time.monotonic() + _LAST_SECONDS
+        while True:
+            try:
+                with translated("asking for an exit code", refusals=True):
+                    state = self._api.exec_inspect(self._id)
+            except APIError as error:
+                message = "the container is gone"
+                raise ConnectionError(message) from error
+            if not state.get("Running"):
+                return int(state.get("ExitCode") or 0)
+            if time.monotonic() > deadline:
+                message = "the command did not end with its output"
+                raise TimeoutError(message)
+            time.sleep(_PAUSE)
 
     def _exactly(self, size: int, deadline: float, silence: float) -> bytes:
         data = b""

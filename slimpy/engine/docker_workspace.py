@@ -19,7 +19,7 @@ from slimpy.engine.docker_streams import STDERR, STDOUT, Exec
 from slimpy.engine.interrupts import INTERRUPTS
 from slimpy.engine.protocol import RunSpec
 from slimpy.engine.session import Session
-from slimpy.errors import ContainerStartError, EngineLostError, PackError
+from slimpy.errors import ContainerStartError, EngineLostError, PackError, PlatformError
 from slimpy.image import listing
 from slimpy.model import Image, ImagePath, encoded, epoch
 
@@ -39,6 +39,7 @@ _TAR = (
     "--ignore-failed-read",
 )
 _NO_HEALTHCHECK = {"test": ["NONE"]}
+_FOREIGN = "exec format error"
 _SILENCE = 300.0
 """Seconds without a byte after which a tool that reads the image is given up."""
 
@@ -55,6 +56,7 @@ class DockerWorkspace:
         self._numbers = itertools.count()
         self._volume = ""
         self._pristine = ""
+        self._readers: set[Exec] = set()
         self.container_time = 0
 
     @classmethod
@@ -76,7 +78,12 @@ class DockerWorkspace:
                 workspace._start_pristine()
         except APIError as error:
             raise _not_created(image, error) from error
-        yield workspace
+        try:
+            yield workspace
+        finally:
+            # An engine waits long for a program whose output nobody reads before it removes it.
+            for reader in workspace._readers:
+                reader.close()
 
     def _create_pristine(self) -> str:
         api = self._client.api
@@ -103,9 +110,11 @@ class DockerWorkspace:
             api.start(self._pristine)
         except APIError as error:
             message = f"slimpy's tools cannot run in a container of this image: {explained(error)}."
-            raise EngineLostError(
-                message, hint="Is the engine's machine of this machine's architecture?"
-            ) from error
+            if _FOREIGN in str(error).lower():
+                hint = "Run slimpy on a machine of the architecture that the engine's has."
+                raise PlatformError(message, hint=hint) from error
+            hint = "Is the image's configuration in order?"
+            raise ContainerStartError(message, hint=hint) from error
         self.container_time = epoch(api.inspect_container(self._pristine)["Created"])
 
     def listing(self) -> Iterator[bytes]:
@@ -124,6 +133,7 @@ class DockerWorkspace:
         """Run a tool in the pristine container and yield its output; a failure comes after it."""
         complaints = b""
         with self._started(toolbox.tool(name, *arguments)) as process:
+            self._readers.add(process)
             try:
                 for stream, data in process.frames(silence=_SILENCE):
                     if stream == STDOUT:
@@ -133,6 +143,7 @@ class DockerWorkspace:
                 code = process.exit_code()
             except (TimeoutError, ConnectionError) as error:
                 raise engine_lost("reading the image") from error
+        self._readers.discard(process)
         if code not in (0, 1):
             message = f"Reading the image failed: {name} ended with exit code {code}."
             lines = tuple(
@@ -176,8 +187,8 @@ class DockerWorkspace:
                 stack.callback(pipe[1].close)
             with INTERRUPTS.deferred():
                 container = self._create(spec, image, pipe[0] if pipe else "")
-            run = DockerContainer(self._client, container, image, spec, self, pipe)
-            stack.callback(run.remove)
+                run = DockerContainer(self._client, container, image, spec, self, pipe)
+                stack.callback(run.remove)
             yield run
 
     def _create(self, spec: RunSpec, image: Image, pipe: str) -> str:
@@ -194,8 +205,6 @@ class DockerWorkspace:
             wrapped = strace.command((*toolbox.strace(), *passed), pipe, (*entrypoint, *command))
             entrypoint, command = tuple(wrapped), ()
             binds = [f"{self._volume}:{toolbox.DIRECTORY}:ro"]
-        options = [f"seccomp={spec.seccomp}"] if spec.seccomp is not None else []
-        options += ["no-new-privileges"] if spec.no_new_privileges else []
         try:
             with translated("creating a container", refusals=True):
                 created = api.create_container(
@@ -207,13 +216,13 @@ class DockerWorkspace:
                     labels=self._session.labels,
                     healthcheck=_NO_HEALTHCHECK,
                     ports=list(spec.ports),
+                    volumes=list(spec.confinement.volumes),
                     stdin_open=spec.stdin is not None,
                     host_config=api.create_host_config(
                         binds=binds,
                         port_bindings=dict.fromkeys(spec.ports, ("127.0.0.1", None)),
-                        cap_add=["SYS_PTRACE"] if spec.traced else None,
-                        security_opt=options,
                         log_config=_LOG,
+                        **_restrictions(spec),
                     ),
                 )
         except APIError as error:
@@ -224,6 +233,20 @@ class DockerWorkspace:
         """The image's variables that would change our tools, emptied."""
         present = (image or self.image).environment
         return {name: "" for name in toolbox.CLEARED if name in present}
+
+
+def _restrictions(spec: RunSpec) -> dict[str, Any]:
+    """A confinement as the Engine API has it; a traced run gets SYS_PTRACE besides."""
+    wanted = spec.confinement
+    security = [f"seccomp={wanted.seccomp}"] if wanted.seccomp is not None else []
+    security += ["no-new-privileges"] if wanted.no_new_privileges else []
+    return {
+        "cap_add": [*(wanted.capabilities or ()), *(["SYS_PTRACE"] if spec.traced else [])],
+        "cap_drop": ["ALL"] if wanted.capabilities is not None else [],
+        "security_opt": security,
+        "read_only": wanted.read_only,
+        "tmpfs": dict(wanted.tmpfs),
+    }
 
 
 def _not_created(image: Image, error: APIError) -> ContainerStartError:

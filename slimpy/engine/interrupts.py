@@ -39,6 +39,10 @@ class Interrupts:
             self._raised = True
             raise KeyboardInterrupt
 
+    def conclude(self) -> None:
+        """What was to be done is done: a signal that has not taken effect by now never does."""
+        self._raised = True
+
     @contextlib.contextmanager
     def deferred(self) -> Iterator[None]:
         """What is in this block is done whole: a signal takes effect at its end.

@@ -10,7 +10,7 @@ from probes.errors import NeedsPorts, ProbeError
 from probes.exercise import Exercised, exercise
 from probes.files.recorder import merge
 from probes.model import Activity, CommandAnswer, Exchange, NoAnswer, Plan, RunCall, TraceWarning
-from slimpy.engine.protocol import Container, RunSpec, Workspace
+from slimpy.engine.protocol import Confinement, Container, RunSpec, Workspace
 from slimpy.model import Image
 
 KILLED = 137
@@ -42,7 +42,7 @@ class Observer:
     plan: Plan
     traced: bool
     user: str | None = None
-    seccomp: str | None = None
+    confinement: Confinement = field(default_factory=Confinement)
     replay: tuple[Exchange, ...] | None = None
     ports: tuple[int, ...] = ()
     tell: Callable[[str], None] = lambda _: None
@@ -65,7 +65,7 @@ class Observer:
         return RunSpec(
             traced=self.traced,
             user=self.user,
-            seccomp=self.seccomp,
+            confinement=self.confinement,
             environment=self.plan.environment,
         )
 
@@ -137,6 +137,9 @@ class Observer:
             stdin=call.stdin or None,
             files=call.files_in,
         )
+        if call.files_in or call.files_out:
+            # An engine hands files only to and from a root file system that is writable.
+            spec = replace(spec, confinement=replace(spec.confinement, read_only=False, tmpfs={}))
         with self.workspace.run(spec, image) as container:
             container.mark(call.name)
             container.start()

@@ -15,14 +15,29 @@ from slimpy.model import Image, ImagePath
 
 
 @dataclass(frozen=True, slots=True)
+class Confinement:
+    """Under which restrictions a container runs; the defaults are the engine's own.
+
+    ``seccomp`` is a profile in Docker's JSON form. ``capabilities`` of None are the engine's
+    default set, else exactly these. ``tmpfs`` maps a path to mount options; ``volumes`` are paths
+    on which a new volume starts as a copy of what the image has there.
+    """
+
+    seccomp: str | None = None
+    no_new_privileges: bool = False
+    capabilities: tuple[str, ...] | None = None
+    read_only: bool = False
+    tmpfs: Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RunSpec:
     """How to start a container.
 
     ``traced`` wraps the entrypoint with the tracer. ``ports`` are TCP ports published on loopback.
     ``entrypoint`` and ``command`` of None mean the image's own. ``environment`` is added to the
-    image's.
-    ``seccomp`` is a profile in Docker's JSON form; ``user`` overrides USER. ``files`` are put in
-    before the start.
+    image's. ``user`` overrides USER. ``files`` are put in before the start.
     """
 
     traced: bool
@@ -31,8 +46,7 @@ class RunSpec:
     command: tuple[str, ...] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
-    seccomp: str | None = None
-    no_new_privileges: bool = False
+    confinement: Confinement = field(default_factory=Confinement)
     stdin: bytes | None = None
     files: tuple[tuple[str, bytes], ...] = ()
 

@@ -4,7 +4,8 @@ A non-root account needs none: an engine gives a process that is not root no eff
 and with no-new-privileges no program's file bits can add one (capabilities(7)).
 
 How to come to the smallest set: run with `candidates`; while the probes fail, add `next_to_try` of
-a traced failed run; then drop what can be dropped (`smallest`).
+a traced failed run, and where that knows no more, all of `DEFAULT`; then drop what can be dropped
+(`smallest`).
 """
 
 from __future__ import annotations
@@ -26,22 +27,23 @@ DEFAULT = (
 used: nothing else is ever proposed (Docker documentation, "Runtime privilege and Linux
 capabilities")."""
 
-_NUMBERED = ("", "32")
 
-
-def _calls(text: str) -> frozenset[str]:
-    return frozenset(name + width for name in text.split(" ") for width in _NUMBERED)
+def _calls(names: str, *, numbered: bool = True) -> frozenset[str]:
+    """Names; those with numeric ids have a 32-bit variant besides."""
+    widths = ("", "32") if numbered else ("",)
+    return frozenset(name + width for name in names.split() for width in widths)
 
 
 _CHOWN = _calls("chown fchown lchown fchownat")
 _GROUPS = _calls("setgid setregid setresgid setfsgid setgroups")
 _USERS = _calls("setuid setreuid setresuid setfsuid")
-_SIGNALS = frozenset(
-    ("kill", "tkill", "tgkill", "pidfd_send_signal", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
+_SIGNALS = _calls(
+    "kill tkill tgkill pidfd_send_signal rt_sigqueueinfo rt_tgsigqueueinfo", numbered=False
 )
-_OWNERS_ONLY = frozenset(
+_OWNERS_ONLY = _calls(
     "chmod fchmod fchmodat fchmodat2 utime utimes futimesat utimensat unlink unlinkat rmdir rename"
-    " renameat renameat2 link linkat setxattr lsetxattr fsetxattr".split(" ")
+    " renameat renameat2 link linkat setxattr lsetxattr fsetxattr",
+    numbered=False,
 )
 _NODES = frozenset(("mknod", "mknodat"))
 _DROPPING = frozenset(("PR_CAPBSET_DROP", "PR_SET_SECUREBITS"))

@@ -36,6 +36,10 @@ class Draft:
         """Whether the path is kept with what is in it, not by its name alone."""
         return path in self._whole
 
+    def rules(self, path: ImagePath) -> frozenset[Rule]:
+        """The rules that asked for a path so far; empty if it is not kept."""
+        return frozenset(reason.rule for reason in self._reasons.get(path, ()))
+
     @property
     def is_settled(self) -> bool:
         """Whether nothing was added since the last `take`."""

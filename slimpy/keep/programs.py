@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from probes.model import TraceWarning
 from slimpy.elf.closure import Closure, closure
+from slimpy.elf.facts import ElfFacts
 from slimpy.elf.files import ElfFiles
 from slimpy.keep.draft import Draft
 from slimpy.keep.scene import Finding, Scene, Want
@@ -78,6 +79,10 @@ class Libraries:
             for head in files
             if head.is_elf and head.entry.path not in self._found.needed
         )
+
+    def facts(self, path: ImagePath) -> ElfFacts | None:
+        """What a kept file says of itself; None where it is no ELF file or a damaged one."""
+        return self._known.get(path)
 
     def is_static(self, path: ImagePath) -> bool:
         """Whether a kept file is a program that brings all its libraries within itself."""

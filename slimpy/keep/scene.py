@@ -10,6 +10,7 @@ from probes.model import Trace, TraceWarning
 from slimpy.image.contents import Contents
 from slimpy.image.links import Resolution, resolve
 from slimpy.image.tree import Tree
+from slimpy.keep.packages import Ownership, survey
 from slimpy.keep.standins import StandIns
 from slimpy.model import Entry, FileType, Image, Reason, decoded
 
@@ -51,6 +52,7 @@ class Scene:
     ignore: tuple[str, ...] = ()
     stand_ins: StandIns = field(init=False, compare=False)
     _walked: dict[tuple[str, bool], Resolution] = field(default_factory=dict, compare=False)
+    _surveyed: list[Ownership] = field(default_factory=list, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stand_ins", StandIns(self.tree))
@@ -69,6 +71,12 @@ class Scene:
         """What is at the end of a path, links followed; None where nothing is."""
         real = self.walk(path).real
         return None if real is None else self.tree.get(real)
+
+    def ownership(self) -> Ownership:
+        """Which package owns a path; the databases are read when this is first asked."""
+        if not self._surveyed:
+            self._surveyed.append(survey(self.tree, self.contents))
+        return self._surveyed[0]
 
     def text(self, path: str) -> str:
         """The beginning of a small text file; empty where there is none."""

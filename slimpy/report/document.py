@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from probes.model import Answer, CommandAnswer, Exchange, HttpAnswer, NoAnswer, Trace, TraceWarning
 from slimpy.harden.dangerous import DANGEROUS, still_blocked
+from slimpy.harden.hardening import Hardening
 from slimpy.harden.seccomp import unknown_calls
 from slimpy.image.tree import Tree
 from slimpy.model import Account, Entry, FileType, Image, KeepSet, Profile, Verdict, display
-from slimpy.report.files import check_writable, write
+from slimpy.report.files import check_writable, reserved, write
 from slimpy.report.schema import (
     SCHEMA,
     SLIMMED,
@@ -19,18 +20,20 @@ from slimpy.report.schema import (
     AccountFacts,
     Count,
     ExchangeFacts,
+    HardeningFacts,
     ImageFacts,
     Report,
     RuleFacts,
     SeccompFacts,
     TraceFacts,
     WarningFacts,
+    WritableFacts,
     encode,
 )
 from slimpy.report.tables import content_size, kept_entries, removed_entries
 from slimpy.report.tsv import escape
 
-__all__ = ["Outcome", "Report", "build", "check_writable", "encode", "write"]
+__all__ = ["Outcome", "Report", "build", "check_writable", "encode", "reserved", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Outcome:
     keep: KeepSet
     account: Account
     profile: Profile
+    hardening: Hardening
     verdict: Verdict | None
     slim: Image | None
     tag: str
@@ -54,6 +58,7 @@ class Outcome:
     slimpy: str
     directory: str
     warnings: tuple[TraceWarning, ...] = ()
+    widened: tuple[str, ...] = ()  # what rounds of mending allowed or added
 
 
 def build(outcome: Outcome) -> Report:
@@ -77,6 +82,7 @@ def build(outcome: Outcome) -> Report:
         causes=tuple(map(display, outcome.verdict.causes)) if outcome.verdict else (),
         account=_account(outcome.account),
         seccomp=_seccomp(outcome.profile),
+        hardening=_hardening(outcome.hardening, outcome.widened),
         warnings=_warnings(outcome),
         seconds={name: round(spent, 3) for name, spent in outcome.seconds.items()},
         directory=display(outcome.directory),
@@ -182,6 +188,21 @@ def _account(account: Account) -> AccountFacts:
         account.source,
         display(account.why),
         tuple(map(escape, account.chown)),
+    )
+
+
+def _hardening(hardening: Hardening, widened: Iterable[str]) -> HardeningFacts:
+    return HardeningFacts(
+        capabilities=hardening.capabilities,
+        no_new_privileges=hardening.no_new_privileges,
+        read_only=hardening.read_only,
+        writable=tuple(
+            WritableFacts(escape(place.path), place.kind, display(place.why))
+            for place in hardening.writable
+        ),
+        apparmor=hardening.apparmor_state if hardening.apparmor else "",
+        widened=tuple(map(display, widened)),
+        shortfalls=tuple(map(display, hardening.shortfalls())),
     )
 
 

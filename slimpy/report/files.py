@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from slimpy.errors import DiskFullError, OutputError
+from slimpy.harden.forms.bundle import DIRECTORY as BUNDLE
+from slimpy.harden.forms.bundle import EXECUTABLE
 from slimpy.harden.seccomp import to_json
 from slimpy.image.tree import Tree
 from slimpy.model import ImagePath, KeepSet, Profile, display
@@ -29,11 +31,13 @@ def write(
     profile: Profile,
     owners: Mapping[ImagePath, str],
     directory: Path,
+    forms: Mapping[str, str],
 ) -> None:
     """Write all files of a report; an earlier report's files are replaced.
 
     All are written beside their place first and then renamed, the document last: whoever finds a
-    document finds the lists that belong to it. ``owners`` is path -> package.
+    document finds the lists that belong to it. ``owners`` is path -> package, ``forms`` file name
+    -> text of the hardening bundle.
 
     Raises:
         OutputError: the directory cannot be written.
@@ -43,19 +47,24 @@ def write(
         (KEPT, kept_lines(keep, tree)),
         (REMOVED, removed_lines(keep, tree, owners)),
         (SECCOMP, (to_json(profile),)),
+        *((f"{BUNDLE}/{name}", (form,)) for name, form in forms.items()),
         (TEXT, (text.plain(report),)),
         (FILE, (encode(report),)),
     )
     with _output_errors(directory):
-        directory.mkdir(parents=True, exist_ok=True)
+        (directory / BUNDLE).mkdir(parents=True, exist_ok=True)
         try:
             for name, lines in parts:
                 _write_lines(temporary(directory, name), lines)
             for name, _ in parts:
                 temporary(directory, name).replace(directory / name)
+            for name in EXECUTABLE & forms.keys():
+                (directory / BUNDLE / name).chmod(0o755)
         finally:
             for name, _ in parts:
                 temporary(directory, name).unlink(missing_ok=True)
+            with suppress(OSError):  # only if nothing came of it
+                (directory / BUNDLE).rmdir()
 
 
 def check_writable(directory: Path) -> None:
@@ -74,9 +83,31 @@ def check_writable(directory: Path) -> None:
             trial.unlink(missing_ok=True)
 
 
+@contextmanager
+def reserved(directory: Path) -> Iterator[None]:
+    """A directory that a report can be written to; taken away again if none comes of the work.
+
+    Raises:
+        OutputError: it cannot be written.
+        DiskFullError: there is no space left.
+    """
+    new = [path for path in (directory, *directory.parents) if not path.exists()]
+    done = False
+    try:
+        check_writable(directory)
+        yield
+        done = True
+    finally:
+        if not done:
+            with suppress(OSError):  # what is not empty is not ours alone
+                for path in new:
+                    path.rmdir()
+
+
 def temporary(directory: Path, name: str) -> Path:
     """Where a file is written before it takes its place; another process has another name."""
-    return directory / f".{name}.{os.getpid()}.part"
+    final = directory / name
+    return final.with_name(f".{final.name}.{os.getpid()}.part")
 
 
 def _write_lines(path: Path, lines: Iterable[str]) -> None:

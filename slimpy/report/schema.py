@@ -90,6 +90,32 @@ class SeccompFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class WritableFacts:
+    """A directory that must be writable: ``kind`` is ``tmpfs`` or ``volume``."""
+
+    path: str
+    kind: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class HardeningFacts:
+    """The restrictions under which the slim image was proven; ``hardening/`` has them as files.
+
+    ``capabilities`` are all that it keeps; ``widened`` says in sentences what had to be allowed
+    beyond the strictest, and why; ``shortfalls`` what is left to wish for.
+    """
+
+    capabilities: tuple[str, ...]
+    no_new_privileges: bool
+    read_only: bool
+    writable: tuple[WritableFacts, ...]
+    apparmor: str
+    widened: tuple[str, ...]
+    shortfalls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RuleFacts:
     """What a rule keeps: each path counts once, for the first of its reasons."""
 
@@ -133,6 +159,7 @@ class Report:
     causes: tuple[str, ...]
     account: AccountFacts
     seccomp: SeccompFacts
+    hardening: HardeningFacts
     warnings: tuple[WarningFacts, ...]
     seconds: Mapping[str, float]
     directory: str

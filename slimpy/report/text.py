@@ -87,6 +87,7 @@ def _rows(report: Report) -> Iterator[Row]:
     if account.chown:
         yield "", f"{_many(len(account.chown), 'path')} handed to that user"
     yield "system calls", _seccomp(report)
+    yield from _hardening(report)
     yield "time", _time(report)
     yield "report", report.directory
     yield from _several("warning", [_warning(item) for item in report.warnings])
@@ -122,6 +123,17 @@ def _probes(report: Report) -> Iterator[Row]:
         yield "", "nothing was compared: the slim image is unproven"
     if not report.trace.complete:
         yield "", "the trace is not complete"
+
+
+def _hardening(report: Report) -> Iterator[tuple[str, str]]:
+    hardening = report.hardening
+    privileges = "no-new-privileges" if hardening.no_new_privileges else "may gain privileges"
+    root = "read-only root" if hardening.read_only else "writable root"
+    kept = ", ".join(hardening.capabilities) or "no capabilities"
+    yield "confined", f"{kept}, {privileges}, {root}"
+    places = [f"{place.path} ({place.kind})" for place in hardening.writable]
+    if hardening.read_only and places:
+        yield "", f"writable: {', '.join(places[:6])}{' ...' if len(places) > 6 else ''}"
 
 
 def _seccomp(report: Report) -> str:

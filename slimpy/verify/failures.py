@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from probes.errors import AppExited, NeedsPorts, NeverReady, OnlyErrors, ProbeError
+from probes.files.strace import complaint
 from probes.model import CommandAnswer, Exchange, NoAnswer, lines_of
-from slimpy.engine.toolbox import DIRECTORY
 from slimpy.errors import (
     AppExitedError,
     AppNotReadyError,
@@ -15,8 +14,6 @@ from slimpy.errors import (
     ProbeFailedError,
     SlimError,
 )
-
-_TRACER = f"{DIRECTORY}/bin/strace: "
 
 
 def as_slim_error(error: ProbeError, reference: str) -> SlimError:
@@ -28,7 +25,7 @@ def as_slim_error(error: ProbeError, reference: str) -> SlimError:
     """
     message = f"{reference}: {error.message}"
     match error:
-        case AppExited() if why := _not_started(error.log):
+        case AppExited() if why := complaint(error.log):
             message = f"{reference}: The image's program cannot be started: {why}."
             hint = "Check ENTRYPOINT and CMD, and that the program is in the image and executable."
             return ContainerStartError(message, hint=hint)
@@ -72,21 +69,6 @@ def _said(answer: object, log: Sequence[str]) -> tuple[str, ...]:
     """A command's own last words, else the app's."""
     if isinstance(answer, CommandAnswer):
         lines = tuple(lines_of(answer.stderr or answer.stdout))[-10:]
-        why = _not_started(lines)
+        why = complaint(lines)
         return (f"the program cannot be started: {why}",) if why else lines
     return tuple(log)
-
-
-def _not_started(lines: Sequence[str]) -> str:
-    """What the tracer said instead of starting a program; empty where it did start it.
-
-    Then it says so in the program's place, and nothing else is ever said.
-    """
-    if len(lines) != 1 or not lines[0].startswith(_TRACER):
-        return ""
-    said = lines[0].removeprefix(_TRACER)
-    if missing := re.fullmatch("Cannot find executable '(.*)'", said):
-        return f"{missing[1]} is not in the image's PATH"
-    if unseen := re.fullmatch("Can't stat '(.*)': (.*)", said):
-        return f"{unseen[1]}: {unseen[2]}"
-    return said.removeprefix("exec: ")

@@ -14,7 +14,7 @@ from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from app import books, local, pictures
+from app import books, local, pictures, rare
 
 HERE = Path(__file__).parent
 templates = Jinja2Templates(HERE / "templates")
@@ -34,6 +34,7 @@ app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
 app.include_router(books.router)
 app.include_router(local.router)
 app.include_router(pictures.router)
+app.include_router(rare.router)
 
 
 @app.get("/", response_class=HTMLResponse, include_in_schema=False)

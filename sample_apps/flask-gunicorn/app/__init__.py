@@ -7,7 +7,7 @@ import os
 from flask import Flask, render_template
 from werkzeug.exceptions import HTTPException
 
-from app import api, pages, store
+from app import api, extra, pages, store
 
 
 def create_app() -> Flask:
@@ -18,6 +18,7 @@ def create_app() -> Flask:
     store.prepare(app.config["DATABASE"])
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(api.blueprint, url_prefix="/api")
+    app.register_blueprint(extra.blueprint, url_prefix="/extra")
     app.teardown_appcontext(store.close)
     app.register_error_handler(HTTPException, show_error)
     return app

@@ -31,6 +31,13 @@ final class Routes
             $path === '/api/feed' => $this->feed(),
             $path === '/api/upload' && $method === 'POST' => $this->upload(),
             $path === '/api/extensions' => $this->extensions(),
+            $path === '/about' => $this->about(),
+            preg_match('#^/export/([a-z]+)$#', $path, $found) === 1 => $this->export(ucfirst($found[1])),
+            $path === '/api/decode' && $method === 'POST' => $this->decode((string) ($_GET['charset'] ?? 'UTF-8')),
+            $path === '/api/kind' && $method === 'POST' => $this->kind(),
+            $path === '/api/names' => Answer::json(Network::names()),
+            $path === '/api/certificate' => Answer::json(Network::certificate((string) ($_GET['name'] ?? 'sample'))),
+            $path === '/api/transfer' => Answer::json(Network::transfer((string) ($_GET['url'] ?? ''))),
             $path === '/broken' => throw new RuntimeException('broken on purpose'),
             default => $this->missing($path),
         };
@@ -114,6 +121,42 @@ final class Routes
         $names = array_map('strtolower', get_loaded_extensions());
         sort($names);
         Answer::json(['extensions' => $names, 'authorities' => is_readable('/etc/ssl/certs/ca-certificates.crt')]);
+    }
+
+    /** In the visitor's language; the session counts the visits. */
+    private function about(): void
+    {
+        session_start();
+        $_SESSION['visits'] = ($_SESSION['visits'] ?? 0) + 1;
+        $language = substr($_SERVER['HTTP_ACCEPT_LANGUAGE'] ?? 'en', 0, 2);
+        $file = dirname(__DIR__) . '/lang/' . basename($language) . '.php';
+        $words = require is_file($file) ? $file : dirname(__DIR__) . '/lang/en.php';
+        Answer::page('about', ['words' => $words, 'visits' => $_SESSION['visits']]);
+    }
+
+    private function export(string $kind): void
+    {
+        $class = "Sample\\Export\\{$kind}";
+        if (!class_exists($class)) {
+            $this->missing("/export/{$kind}");
+
+            return;
+        }
+        $export = new $class();
+        header("Content-Type: {$export->type()}");
+        echo $export->of($this->guestbook->all());
+    }
+
+    private function decode(string $charset): void
+    {
+        $text = @iconv($charset, 'UTF-8', (string) file_get_contents('php://input'));
+        $text === false ? Answer::json(['error' => 'cannot be read'], 400) : Answer::json(['text' => $text]);
+    }
+
+    private function kind(): void
+    {
+        $data = (string) file_get_contents('php://input');
+        Answer::json(['type' => (new \finfo(FILEINFO_MIME_TYPE))->buffer($data), 'sum' => bin2hex(sodium_crypto_generichash($data))]);
     }
 
     private function missing(string $path): void

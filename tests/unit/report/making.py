@@ -16,7 +16,10 @@ from probes.model import (
     Trace,
     TraceWarning,
 )
+from slimpy.harden.forms.bundle import bundle
+from slimpy.harden.hardening import Hardening
 from slimpy.harden.seccomp import profile
+from slimpy.harden.writable import Writable
 from slimpy.image.tree import Tree
 from slimpy.model import (
     Account,
@@ -106,6 +109,17 @@ ACCOUNT = Account(
     "The app's own processes drop from root to uid 33.",
     (P("/run"),),
 )
+HARDENING = Hardening(
+    image="web.slim:1",
+    original="web:1",
+    config=IMAGE,
+    profile=PROFILE,
+    account=ACCOUNT,
+    writable=(Writable(P("/run"), "tmpfs", 33, 33, 0o755, "the run made /run/pid"),),
+    ports=(8080,),
+    apparmor="profile slimpy-web {\n}\n",
+)
+FORMS = bundle(HARDENING)
 GOOD = Verdict(
     (
         Comparison("GET /", "http", Sameness.SAME, "200, 2 bytes", "200, 2 bytes"),
@@ -137,6 +151,8 @@ def outcome(verdict: Verdict | None = GOOD, slim: Image | None = SLIM, tag: str 
         keep=KEEP,
         account=ACCOUNT,
         profile=PROFILE,
+        hardening=HARDENING,
+        widened=("a read-only root is in the way (/srv)",),
         verdict=verdict,
         slim=slim,
         tag=tag,

@@ -14,16 +14,23 @@ from slimpy.report.document import build, check_writable, encode, write
 from slimpy.report.files import temporary
 from slimpy.report.tables import kept_lines, removed_lines
 from slimpy.report.text import plain
-from tests.unit.report.making import HOSTILE, KEEP, PROFILE, TREE, outcome
+from tests.unit.report.making import FORMS, HOSTILE, KEEP, PROFILE, TREE, outcome
 
 OWNERS = {ImagePath("/usr/doc"): "docs 1.0\t\x1b"}
-NAMES = ["kept-files.tsv", "removed-files.tsv", "report.json", "report.txt", "seccomp.json"]
+NAMES = [
+    "hardening",
+    "kept-files.tsv",
+    "removed-files.tsv",
+    "report.json",
+    "report.txt",
+    "seccomp.json",
+]
 
 
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
     directory = tmp_path / "a" / "report"
-    write(build(outcome()), KEEP, TREE, PROFILE, OWNERS, directory)
+    write(build(outcome()), KEEP, TREE, PROFILE, OWNERS, directory, FORMS)
     return directory
 
 
@@ -59,24 +66,24 @@ def test_hostile_names_stay_one_line_with_all_columns(written):
 def test_writing_again_replaces_and_leaves_others_files_alone(written):
     (written / "notes.txt").write_text("mine")
     (written / "report.json").write_text("old")
-    write(build(outcome()), KEEP, TREE, PROFILE, {}, written)
+    write(build(outcome()), KEEP, TREE, PROFILE, {}, written, FORMS)
     assert sorted(path.name for path in written.iterdir()) == sorted([*NAMES, "notes.txt"])
     assert (written / "report.json").read_text() == encode(build(outcome()))
 
 
 def test_a_failure_leaves_the_old_report_whole(written):
-    before = {path.name: path.read_bytes() for path in written.iterdir()}
+    before = {path: path.read_bytes() for path in written.rglob("*") if path.is_file()}
     temporary(written, "report.txt").mkdir()
     with pytest.raises(OutputError, match="cannot be written"):
-        write(build(outcome()), KEEP, TREE, PROFILE, OWNERS, written)
+        write(build(outcome()), KEEP, TREE, PROFILE, OWNERS, written, FORMS)
     temporary(written, "report.txt").rmdir()
-    assert {path.name: path.read_bytes() for path in written.iterdir()} == before
+    assert {path: path.read_bytes() for path in written.rglob("*") if path.is_file()} == before
 
 
 def test_a_full_disk_is_told_as_such(tmp_path):
     temporary(tmp_path, "removed-files.tsv").symlink_to("/dev/full")
     with pytest.raises(DiskFullError, match="no space left") as caught:
-        write(build(outcome()), KEEP, TREE, PROFILE, OWNERS, tmp_path)
+        write(build(outcome()), KEEP, TREE, PROFILE, OWNERS, tmp_path, FORMS)
     assert caught.value.exit_code == 11
     assert list(tmp_path.iterdir()) == []
 
@@ -98,7 +105,7 @@ def test_what_cannot_be_written_is_said_in_one_sentence(tmp_path, kind):
     assert "\x1b" not in caught.value.message
     assert caught.value.hint
     with pytest.raises(OutputError):
-        write(build(outcome()), KEEP, TREE, PROFILE, OWNERS, where)
+        write(build(outcome()), KEEP, TREE, PROFILE, OWNERS, where, FORMS)
 
 
 def big_tree(count: int) -> Tree:
@@ -111,7 +118,7 @@ def test_200_000_removed_paths_need_no_memory(tmp_path):
     keep = KeepSet({})
     report = build(outcome())
     tracemalloc.start()
-    write(report, keep, tree, PROFILE, {}, tmp_path)
+    write(report, keep, tree, PROFILE, {}, tmp_path, FORMS)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     size = (tmp_path / "removed-files.tsv").stat().st_size

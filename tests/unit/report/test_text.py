@@ -20,6 +20,8 @@ web:1 is slim: web.slim:1
   user          33:33: The app's own processes drop from root to uid 33.
                 1 path handed to that user
   system calls  {allowed} allowed, {blocked} of {blocked} dangerous ones blocked
+  confined      no capabilities, no-new-privileges, read-only root
+                writable: /run (tmpfs)
   time          5.0 s (trace 3.0, prove 2.0)
   report        slim-report/web-1
   warning       a line was not understood (5 times)

@@ -24,7 +24,7 @@ final class Routes implements HttpHandler {
             answer = answer(exchange);
         } catch (IllegalArgumentException error) {
             answer = Answer.json(400, "{\"error\": \"" + Text.json(String.valueOf(error.getMessage())) + "\"}");
-        } catch (RuntimeException error) {
+        } catch (RuntimeException | LinkageError error) {
             System.err.println(error.getMessage());
             answer = error(500, "That did not work");
         }
@@ -60,6 +60,24 @@ final class Routes implements HttpHandler {
                 return facts.trust();
             case "/api/circle":
                 return facts.circle(query);
+            case "/api/names":
+                return Network.names();
+            case "/api/fetch":
+                return Network.fetch(exchange.getLocalAddress().getPort(), query.getOrDefault("path", "/healthz"));
+            case "/api/handshake":
+                return Network.handshake("yes".equals(query.get("trusted")));
+            case "/api/seal":
+                return Platform.seal(body(exchange));
+            case "/api/decode":
+                return Platform.decode(exchange.getRequestBody().readNBytes(MAX_BODY), query.getOrDefault("charset", "UTF-8"));
+            case "/api/stamp":
+                return Platform.stamp(query.getOrDefault("text", "A"));
+            case "/api/transform":
+                return Platform.transform(body(exchange));
+            case "/api/load":
+                return Platform.load();
+            case "/api/checksum":
+                return Platform.checksum(exchange.getRequestBody().readNBytes(MAX_BODY));
             case "/broken":
                 throw new IllegalStateException("broken on purpose");
             default:

@@ -1,0 +1,3 @@
+# Letters like those of a typewriter.
+colour=#030
+background=#efe

@@ -1,0 +1,3 @@
+<?php
+
+return ['about' => 'Über dieses Gästebuch', 'visits' => 'Besuche'];

@@ -1,0 +1,3 @@
+<?php
+
+return ['about' => 'About this guest book', 'visits' => 'Visits'];
