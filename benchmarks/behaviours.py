@@ -32,7 +32,7 @@ class UnfitError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """Something that a user of the app may do; ``own`` means in a container of its own.
+    """Something that a user of the app may do; ``given`` are the keys that it has in its file.
 
     The names of its probes begin with its ``key``, so that each exchange finds its way back.
     """
@@ -40,7 +40,12 @@ class Behaviour:
     key: str
     name: str
     plan: Plan
-    own: bool
+    given: frozenset[str]
+
+    @property
+    def own(self) -> bool:
+        """Whether it is observed in a container of its own."""
+        return bool(self.plan.runs or OWN_CONTAINER & self.given)
 
 
 def load(sample: str) -> tuple[Behaviour, ...]:
@@ -97,9 +102,7 @@ def _behaviour(number: int, entry: dict[str, yaml.Node], base: Plan, path: Path)
         stop_timeout=plan.stop_timeout if "stop_timeout" in entry else base.stop_timeout,
         crawl=CrawlLimits(enabled=False),
     )
-    return Behaviour(
-        key, str(name.value), plan, own=bool(plan.runs or OWN_CONTAINER & entry.keys())
-    )
+    return Behaviour(key, str(name.value), plan, frozenset(entry))
 
 
 def _named(key: str, plan: Plan) -> Plan:

@@ -175,7 +175,7 @@ def _first_bad(item: Behaviour, found: Sequence[Comparison], *, alone: bool) -> 
 
 def _difference(bad: Comparison, key: str) -> str:
     asked = _cut(bad.name.removeprefix(key).strip(), 60)
-    # A note at the end, where there is one, quotes the error output: often the cause in clear words.
+    # A note quotes the error output: often it is the cause in clear words.
     notes = [text for text in bad.differences[1:] if text.startswith("note: ")]
     found = [*bad.differences[:1], *notes[:1]] or [f"{bad.slim} instead of {bad.fat}"]
     return f"{asked}: {_cut('; '.join(found), 200)}"

@@ -13,7 +13,7 @@ from probes.model import Plan, Trace, TraceWarning
 from slimpy import __version__
 from slimpy.engine.interrupts import INTERRUPTS
 from slimpy.engine.observe import Observer
-from slimpy.engine.protocol import Engine, Workspace
+from slimpy.engine.protocol import Confinement, Engine, Workspace
 from slimpy.engine.session import scratch_directory
 from slimpy.errors import TraceError
 from slimpy.events import Progress, Stopwatch
@@ -28,8 +28,9 @@ from slimpy.pack.layer import Packed
 from slimpy.report import document
 from slimpy.settings import BuildOptions, checked_tag, default_tag
 from slimpy.traces import load, merged
+from slimpy.verify.check import Checked, check_confined
 from slimpy.verify.failures import as_slim_error, check_original
-from slimpy.verify.prove import Attempt, Original, Prover, keep_files
+from slimpy.verify.prove import Attempt, Confiner, Original, Prover, keep_files
 
 
 def build(engine: Engine, options: BuildOptions, progress: Progress) -> document.Report:
@@ -66,7 +67,61 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> document
             stage.summary = f"{len(keep.reasons):,} of {len(tree):,} paths kept"
         prover = Prover(engine, workspace, original, options, scratch, watch)
         with prover.proven(keep) as attempt:
-            return _settle(engine, options, original, attempt, watch)
+            return _settle(prover, attempt)
+
+
+def profile(engine: Engine, options: BuildOptions, progress: Progress) -> Attempt:
+    """Find and prove the tightest restrictions for an image as it is; nothing is packed or tagged.
+
+    Returns:
+        The proof; its verdict tells whether the image answers the same under its ``hardening``.
+
+    Raises:
+        SlimError: the original cannot be used, or the engine failed.
+    """
+    watch = Stopwatch(progress)
+    with contextlib.ExitStack() as stack:
+        with watch.stage("image") as stage:
+            image = engine.inspect(options.reference, pull=options.pull)
+            stage.summary = f"{image.reference}: {image.size / 1e6:.1f} MB, {image.architecture}"
+        scratch = stack.enter_context(scratch_directory())
+        workspace = stack.enter_context(engine.workspace(image))
+        with watch.stage("index") as stage:
+            tree = _index(workspace, image)
+            stage.summary = f"{len(tree):,} paths"
+        with watch.stage("trace") as stage:
+            seen = _trace(workspace, options.plan, image, progress)
+            stage.summary = _trace_summary(seen)
+        contents = stack.enter_context(Spool(workspace.archive, scratch, tree))
+        original = Original(image, tree, contents, seen)
+        prover = Confiner(engine, workspace, original, options, scratch, watch)
+        return stack.enter_context(prover.proven(keep_files(original, options)))
+
+
+def check(
+    engine: Engine,
+    reference: str,
+    plan: Plan,
+    confinement: Confinement,
+    progress: Progress,
+) -> Checked:
+    """Run an image freely and then under restrictions, with the same probes; say what differs.
+
+    Raises:
+        SlimError: the image cannot be used, or the engine failed.
+    """
+    watch = Stopwatch(progress)
+    with watch.stage("image") as stage:
+        image = engine.inspect(reference)
+        stage.summary = f"{image.reference}: {image.size / 1e6:.1f} MB, {image.architecture}"
+    with engine.workspace(image) as workspace:
+        with watch.stage("trace") as stage:
+            free = _trace(workspace, plan, image, progress)
+            stage.summary = _trace_summary(free)
+        with watch.stage("check") as stage:
+            checked = check_confined(workspace, image, plan, free, confinement)
+            stage.summary = f"{checked.same} of {len(checked.comparisons)} answers the same"
+    return checked
 
 
 def trace(
@@ -127,7 +182,6 @@ def _trace(
         exchanges=seen.exchanges,
         ports=seen.ports,
         uids=seen.identities,
-        changed=seen.changed,
         warnings=seen.warnings,
     )
 
@@ -138,10 +192,14 @@ def _trace_summary(trace: Trace) -> str:
     return f"{len(trace.exchanges)} probes answered, {paths:,} paths touched, {calls} system calls"
 
 
-def _settle(
-    engine: Engine, options: BuildOptions, original: Original, attempt: Attempt, watch: Stopwatch
-) -> document.Report:
+def _settle(prover: Prover, attempt: Attempt) -> document.Report:
     """Write the report, and last of all tag the image if it may be tagged."""
+    engine, options, original, watch = (
+        prover.engine,
+        prover.options,
+        prover.original,
+        prover.watch,
+    )
     tagged = attempt.verdict.passed or options.keep_failed
     with watch.stage("owners") as stage:
         owned = packages.survey(original.tree, original.contents)
@@ -155,6 +213,7 @@ def _settle(
         profile=attempt.profile,
         hardening=attempt.hardening,
         widened=attempt.candidate.widened,
+        before_margin=prover.before_margin(attempt.candidate),
         verdict=attempt.verdict,
         slim=attempt.image,
         tag=options.tag if tagged else "",
@@ -163,7 +222,7 @@ def _settle(
         directory=str(options.report_directory),
         warnings=(
             *owned.warnings,
-            *_skipped(attempt.packed),
+            *(_skipped(attempt.packed) if attempt.packed else ()),
             *seccomp.unknown_calls(original.trace.activity),
         ),
     )

@@ -15,7 +15,8 @@ _NAME = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*")
 _ID = re.compile(r"(?:sha256:)?[0-9a-f]{1,64}")
 _DIGEST = re.compile(r"[a-z0-9]+:[0-9a-f]{32,128}")
 _LONGEST_NAME = 255
-_HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]+)?")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*(?::[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class BuildOptions:
     includes: tuple[str, ...] = ()
     level: Level = Level.BALANCED
     disabled: frozenset[Rule] = frozenset()  # rules left out, to measure them
+    margin: bool = True  # also allow system calls that serve the same purpose as traced ones
     traces: tuple[Path, ...] = ()  # of earlier runs, merged in
     keep_failed: bool = False
     repair: int = 3

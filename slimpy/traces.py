@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -65,6 +66,17 @@ def save(trace: Trace, image: Image, file: Path) -> None:
     except OSError as error:
         message = f"The trace cannot be written to {file}: {error.strerror}."
         raise OutputError(message, hint="Name another file with --output.") from error
+
+
+def check_writable(file: Path) -> None:
+    """Find out before the work starts that a trace can be written there.
+
+    Raises:
+        OutputError: it cannot.
+    """
+    if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
+        message = f"The trace cannot be written to {file}."
+        raise OutputError(message, hint="Name another file with --output.")
 
 
 def load(file: Path) -> SavedTrace:

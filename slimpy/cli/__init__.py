@@ -14,6 +14,8 @@ from slimpy.errors import UNREAD
 VERBS = {
     "build": "Make a small image that answers like the original.",
     "trace": "Save what a run shows, for later builds; your own tests can be the probes.",
+    "profile": "Write a proven hardening bundle for an image as it is.",
+    "harden": "Check an image under a hardening bundle.",
     "why": "Say why a path was kept or removed.",
 }
 """Verb -> what it is for. Each lives in a module of its own, imported only when it is used."""

@@ -61,6 +61,12 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Merge a trace saved by `slim trace`; repeatable.",
 )
+@click.option(
+    "--seccomp-margin/--no-seccomp-margin",
+    "margin",
+    default=True,
+    help="Also allow system calls that serve the same purpose as traced ones.  [default: allow]",
+)
 @click.option("--as-root", "root", is_flag=True, help="Do not switch to a non-root user.")
 @click.option(
     "--repair",

@@ -10,7 +10,7 @@ import click
 
 from slimpy.cli.options import FilePath, ProbeFlags, plan_of, probe_options
 from slimpy.errors import ProbeFailedError
-from slimpy.settings import default_trace_file
+from slimpy.settings import checked_reference, default_trace_file
 
 HOST_COMMAND_SECONDS = 3600.0
 
@@ -40,8 +40,10 @@ def command(
     from slimpy.pipeline import trace
 
     progress = sink(quiet=quiet)
+    image = checked_reference(image)
     plan = plan_of(flags)
     file = output or default_trace_file(image)
+    traces.check_writable(file)
 
     def accompany(addresses: Mapping[int, tuple[str, int]]) -> None:
         if isinstance(progress, LiveLine):

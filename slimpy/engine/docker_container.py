@@ -196,14 +196,6 @@ class DockerContainer:
                     return file.read()
         return None
 
-    def changes(self) -> tuple[str, ...]:
-        """See Container.changes."""
-        with translated("asking what the run changed"):
-            found = self._client.api.diff(self.id) or ()
-        return tuple(
-            item["Path"] for item in found if not item["Path"].startswith(toolbox.DIRECTORY)
-        )
-
     def identities(self) -> tuple[tuple[int, int], ...]:
         """See Container.identities: read from /proc with the toolbox, as root, so that any process
         can be seen.

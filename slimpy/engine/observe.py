@@ -27,7 +27,6 @@ class Observation:
     ports: tuple[int, ...] = ()
     activity: Activity = field(default_factory=Activity)
     identities: tuple[tuple[int, int], ...] = ()
-    changed: tuple[str, ...] = ()
     warnings: tuple[TraceWarning, ...] = ()
     log: tuple[str, ...] = ()
 
@@ -94,7 +93,6 @@ class Observer:
                 ports=done.ports,
                 activity=container.activity(),
                 identities=identities,
-                changed=container.changes() if self.traced else (),
                 warnings=tuple(done.warnings),
                 log=container.log_tail(),
             )
@@ -155,7 +153,6 @@ class Observer:
             return Observation(
                 exchanges=(exchange,),
                 activity=container.activity(),
-                changed=container.changes() if self.traced else (),
                 log=container.log_tail(),
             )
 
@@ -183,7 +180,6 @@ def _merged(seen: Sequence[Observation]) -> Observation:
         ports=tuple(dict.fromkeys(port for part in seen for port in part.ports)),
         activity=merge(part.activity for part in seen),
         identities=tuple(item for part in seen for item in part.identities),
-        changed=tuple(sorted({path for part in seen for path in part.changed})),
         warnings=tuple(item for part in seen for item in part.warnings),
         log=tuple(line for part in seen for line in part.log)[-20:],
     )

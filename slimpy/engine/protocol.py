@@ -69,9 +69,6 @@ class Container(Target, Protocol):
     def read_file(self, path: str) -> bytes | None:
         """A small file of the running or ended container, None if it is not there."""
 
-    def changes(self) -> tuple[str, ...]:
-        """Paths that the engine says were added, changed or deleted since the start."""
-
     def identities(self) -> tuple[tuple[int, int], ...]:
         """(uid, gid) of the processes now alive, PID 1 first; empty where this cannot be told."""
 

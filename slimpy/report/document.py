@@ -58,6 +58,7 @@ class Outcome:
     slimpy: str
     directory: str
     warnings: tuple[TraceWarning, ...] = ()
+    before_margin: int = 0  # system calls allowed without the profile's margin
     widened: tuple[str, ...] = ()  # what rounds of mending allowed or added
 
 
@@ -81,7 +82,7 @@ def build(outcome: Outcome) -> Report:
         exchanges=_exchanges(outcome.trace, outcome.verdict),
         causes=tuple(map(display, outcome.verdict.causes)) if outcome.verdict else (),
         account=_account(outcome.account),
-        seccomp=_seccomp(outcome.profile),
+        seccomp=_seccomp(outcome.profile, outcome.before_margin),
         hardening=_hardening(outcome.hardening, outcome.widened),
         warnings=_warnings(outcome),
         seconds={name: round(spent, 3) for name, spent in outcome.seconds.items()},
@@ -206,8 +207,9 @@ def _hardening(hardening: Hardening, widened: Iterable[str]) -> HardeningFacts:
     )
 
 
-def _seccomp(profile: Profile) -> SeccompFacts:
+def _seccomp(profile: Profile, before_margin: int) -> SeccompFacts:
     return SeccompFacts(
+        before_margin=before_margin,
         allowed=tuple(map(display, profile.allowed)),
         architectures=profile.architectures,
         refused={display(name): display(why) for name, why in sorted(profile.refused.items())},

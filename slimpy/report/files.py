@@ -67,6 +67,21 @@ def write(
                 (directory / BUNDLE).rmdir()
 
 
+def write_forms(forms: Mapping[str, str], directory: Path) -> None:
+    """Write a hardening bundle alone, into ``hardening`` below the directory.
+
+    Raises:
+        OutputError: it cannot be written.
+        DiskFullError: there is no space left.
+    """
+    with _output_errors(directory):
+        (directory / BUNDLE).mkdir(parents=True, exist_ok=True)
+        for name, form in forms.items():
+            _write_lines(directory / BUNDLE / name, (form,))
+        for name in EXECUTABLE & forms.keys():
+            (directory / BUNDLE / name).chmod(0o755)
+
+
 def check_writable(directory: Path) -> None:
     """Find out before the work starts that a report can be written there; makes the directory.
 

@@ -80,9 +80,13 @@ class AccountFacts:
 
 @dataclass(frozen=True, slots=True)
 class SeccompFacts:
-    """The profile in short; ``seccomp.json`` is the whole of it."""
+    """The profile in short; ``seccomp.json`` is the whole of it.
+
+    ``before_margin`` counts what would be allowed without calls of the same purpose.
+    """
 
     allowed: tuple[str, ...]
+    before_margin: int
     architectures: tuple[str, ...]
     refused: Mapping[str, str]
     dangerous: int

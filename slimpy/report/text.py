@@ -139,7 +139,8 @@ def _hardening(report: Report) -> Iterator[tuple[str, str]]:
 def _seccomp(report: Report) -> str:
     seccomp = report.seccomp
     blocked = f"{len(seccomp.still_blocked)} of {seccomp.dangerous} dangerous ones blocked"
-    return f"{len(seccomp.allowed)} allowed, {blocked}"
+    margin = f" ({seccomp.before_margin} before the margin)" if seccomp.before_margin else ""
+    return f"{len(seccomp.allowed)} allowed{margin}, {blocked}"
 
 
 def _time(report: Report) -> str:

@@ -42,7 +42,7 @@ from slimpy.pack.archive import write_archive
 from slimpy.pack.config import slim_config
 from slimpy.pack.layer import Packed, write_layer
 from slimpy.settings import BuildOptions
-from slimpy.verify.causes import find_causes
+from slimpy.verify.causes import Causes, find_causes
 from slimpy.verify.compare import compare
 
 TOOLBOX = ("/.slimpy",)
@@ -87,7 +87,7 @@ class Attempt:
     candidate: Candidate
     profile: Profile
     hardening: Hardening
-    packed: Packed
+    packed: Packed | None  # None: the original itself was confined
     image: Image
     verdict: Verdict
     observation: Observation
@@ -203,7 +203,7 @@ class Prover:
         """The narrowest widening that explains a difference, and the causes in sentences."""
         old = attempt.candidate
         seen = self._diagnose(attempt)
-        found = find_causes(self.original.tree, old.keep, old.account, seen, round_number=number)
+        found = self._causes(old, seen, number)
         wider = replace(old, seen=merge((old.seen, seen)))
         refused = sorted(set(self._profile(wider).allowed) - set(attempt.profile.allowed))
         causes = [
@@ -227,6 +227,11 @@ class Prover:
             wider = looser
         return replace(wider, widened=(*old.widened, *causes)), tuple(causes)
 
+    def _causes(self, candidate: Candidate, seen: Activity, number: int) -> Causes:
+        """What the slim image lacked that repacking can give it."""
+        keep, account = candidate.keep, candidate.account
+        return find_causes(self.original.tree, keep, account, seen, round_number=number)
+
     def _loosened(self, candidate: Candidate, seen: Activity) -> tuple[Candidate | None, str]:
         """One restriction less, where no path and no call explains the difference."""
         name = capabilities.next_to_try(
@@ -244,22 +249,37 @@ class Prover:
         return None, "nothing that the slim image was refused explains the difference"
 
     def _profile(self, candidate: Candidate) -> Profile:
+        return self._profile_with(candidate, margin=self.options.margin)
+
+    def _profile_with(self, candidate: Candidate, *, margin: bool) -> Profile:
         activity = merge((self.original.trace.activity, candidate.seen))
-        return seccomp.profile(activity, no_new_privileges=candidate.no_new_privileges)
+        privileges = candidate.no_new_privileges
+        return seccomp.profile(activity, no_new_privileges=privileges, margin=margin)
+
+    def before_margin(self, candidate: Candidate) -> int:
+        """How many system calls the profile would allow without its margin."""
+        return len(self._profile_with(candidate, margin=False).allowed)
 
     def _attempt(self, candidate: Candidate, made: list[str], number: int) -> Attempt:
         profile = self._profile(candidate)
+        packed, image = self._made(candidate, made, number)
+        hardening = self._hardening(candidate, profile, image)
+        with self.watch.stage("prove") as stage:
+            verdict, seen = self._verdict(image, hardening)
+            stage.summary = _verdict_summary(verdict, hardening)
+        return Attempt(candidate, profile, hardening, packed, image, verdict, seen)
+
+    def _made(
+        self, candidate: Candidate, made: list[str], number: int
+    ) -> tuple[Packed | None, Image]:
+        """The slim image, under a temporary tag that is noted in ``made``."""
         with self.watch.stage("pack") as stage:
             tag = temporary_tag()
             made.append(tag)
             packed, image = self._packed(candidate, tag, number)
             layer = packed.layer
             stage.summary = f"{layer.files:,} files, {layer.content_size / 1e6:.1f} MB"
-        hardening = self._hardening(candidate, profile, image)
-        with self.watch.stage("prove") as stage:
-            verdict, seen = self._verdict(image, hardening)
-            stage.summary = _verdict_summary(verdict, hardening)
-        return Attempt(candidate, profile, hardening, packed, image, verdict, seen)
+        return packed, image
 
     def _hardening(self, candidate: Candidate, profile: Profile, image: Image) -> Hardening:
         original = self.original
@@ -359,6 +379,31 @@ class Prover:
                 return error.activity or Activity()
             except AppExitedError:
                 return Activity()
+
+
+@dataclass(frozen=True, slots=True)
+class Confiner(Prover):
+    """Proves the original image itself under restrictions: nothing is packed, no owner changes."""
+
+    def _accounts(self) -> tuple[Account, ...]:
+        found = Prover._accounts(self)
+        return tuple(item for item in found if item.source in ("image", "root"))
+
+    def _made(
+        self,
+        candidate: Candidate,  # noqa: ARG002
+        made: list[str],  # noqa: ARG002
+        number: int,  # noqa: ARG002
+    ) -> tuple[Packed | None, Image]:
+        return None, self.original.image
+
+    def _causes(
+        self,
+        candidate: Candidate,  # noqa: ARG002
+        seen: Activity,  # noqa: ARG002
+        number: int,  # noqa: ARG002
+    ) -> Causes:
+        return Causes({}, (), ())
 
 
 def confinement_of(hardening: Hardening) -> Confinement:

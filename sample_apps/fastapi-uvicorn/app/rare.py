@@ -84,7 +84,8 @@ def poster(text: str, size: int = 20) -> Response:
 
 @router.post("/convert")
 def convert(
-    picture: Annotated[UploadFile, File()], kind: Literal["webp", "tiff", "gif", "pdf", "ico"] = "webp"
+    picture: Annotated[UploadFile, File()],
+    kind: Literal["webp", "tiff", "gif", "pdf", "ico"] = "webp",
 ) -> dict[str, object]:
     """What a picture weighs in another format, and that it can be read again."""
     from PIL import Image, ImageOps
@@ -148,7 +149,9 @@ async def peer(url: str) -> dict[str, object]:
 
     def ask() -> dict[str, object]:
         parts = urlsplit(url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        kind = (
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        )
         connection = kind(parts.hostname or "", parts.port, timeout=5)
         try:
             connection.request("GET", parts.path or "/")

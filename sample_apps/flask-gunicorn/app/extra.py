@@ -98,4 +98,5 @@ def check(deep: bool) -> None:
         click.echo(f"asyncio: {asyncio.run(count()) >= 0}")
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             click.echo(f"processes: {pool.submit(abs, -7).result()}")
-        click.echo(f"sqlite: {sqlite3.connect(':memory:').execute('PRAGMA integrity_check').fetchone()[0]}")
+        connection = sqlite3.connect(":memory:")
+        click.echo(f"sqlite: {connection.execute('PRAGMA integrity_check').fetchone()[0]}")

@@ -103,9 +103,9 @@ class _AppFiles:
             if root is not None:
                 yield from self._whole(root, None, "", "around WORKDIR")
         for home in sorted(homes):
-            entry = self._scene.entry(home) if home.startswith("/") else None
-            if entry is not None and self._places.root_of(entry.path) == entry.path:
-                yield from self._whole(entry.path, 0, "", "home of the app's user")
+            real = self._scene.walk(home).real if home.startswith("/") else None
+            if real is not None and self._places.root_of(real) == real:
+                yield from self._whole(real, 0, "", "home of the app's user")
 
     def _around(self, entry: Entry) -> Iterator[Finding]:
         """The app's directory around a kept file of its own."""
@@ -292,8 +292,7 @@ def _is_closed(path: ImagePath) -> bool:
 
 def _secret_text(path: ImagePath) -> str:
     return (
-        f"{display(path)} looks like a secret and was not used: it is left out "
-        "(--include keeps it)"
+        f"{display(path)} looks like a secret and was not used: it is left out (--include keeps it)"
     )
 
 

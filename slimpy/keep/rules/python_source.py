@@ -13,6 +13,12 @@ from dataclasses import dataclass
 LONGEST_SOURCE = 1 << 20
 """How much of one source file is read, in bytes; larger ones are tables."""
 
+TABLE = 64 << 10
+"""How much is read, in bytes, of a file that is a table of constants ..."""
+
+CODE_PER_FUNCTION = 20 << 10
+"""... which is one with more bytes than this for each function in it."""
+
 MOST_IMPORTS = 4096
 """Import statements, and names in one of them, that are taken from one file."""
 
@@ -23,26 +29,28 @@ MOST_STRINGS = 20_000
 """String constants that are taken from one file."""
 
 _TOKEN = re.compile(
+    # Every branch starts with a plain character: that lets the engine leap to the next candidate.
     r"""
-      \#[^\n]*+
-    | "{3} [^"\\]*+ (?: (?: \\. | "(?!"") ) [^"\\]*+ )*+ (?: "{3} | \\?\Z )
-    | '{3} [^'\\]*+ (?: (?: \\. | '(?!'') ) [^'\\]*+ )*+ (?: '{3} | \\?\Z )
-    | " [^"\\\n]*+ (?: \\. [^"\\\n]*+ )*+ "?
-    | ' [^'\\\n]*+ (?: \\. [^'\\\n]*+ )*+ '?
-    """,
+    ( \#[^\n]*+
+    | \"""[^"\\]*+ (?: (?: \\. | "(?!"") ) [^"\\]*+ )*+ (?: \""" | \\?\Z )
+    | \'\'\'[^'\\]*+ (?: (?: \\. | '(?!'') ) [^'\\]*+ )*+ (?: \'\'\' | \\?\Z )
+    | \"[^"\\\n]*+ (?: \\. [^"\\\n]*+ )*+ "?
+    | \'[^'\\\n]*+ (?: \\. [^'\\\n]*+ )*+ '?
+    )""",
     re.VERBOSE | re.DOTALL,
 )
-_LONG = ('"""', "'''")
+_LONG = ('"' * 3, "'" * 3)
 _PLAIN = re.compile(r"[\w.:/%{}()+@*\-]++", re.ASCII)
-_IMPORT = re.compile(
-    r"""
-    (?: ^ | [;:] ) [ \t]*+
-    (?: from [ \t]++ (?P<module> \.[. \t]*+ [\w.]*+ | \w++ (?: [ \t]*+ \. [ \t]*+ \w++ )*+ )
-        [ \t]*+ import (?![\w]) [ \t]*+ (?: \( (?P<inside> [^()]{0,65536} ) \) | (?P<names> [^\n;]*+ ) )
-      | import [ \t]++ (?P<modules> [^\n;]*+ ) )
-    """,
-    re.VERBOSE | re.MULTILINE,
+_STATEMENT = re.compile(
+    r"""[ \t\f]*+ (?:
+      from [ \t]++ (?P<module> \.[. \t]*+ (?: (?!import\b) [\w.]++ )?+ | \w++ (?: [ \t]*+ \. [ \t]*+ \w++ )*+ )
+        [ \t]*+ import (?!\w) [ \t]*+
+        (?: \( (?P<inside> [^()]{0,65536} ) \) | (?P<names> [^\n;]*+ ) )
+    | import [ \t]++ (?P<modules> [^\n;]*+ )
+    )""",
+    re.VERBOSE,
 )
+_MARK = re.compile("[:;]")
 _NAME = re.compile(r"[^\W\d]\w*+(?:\.[^\W\d]\w*+)*+")
 _GUARD = re.compile(r"^[ \t]*+if\b(?=[^\n]*(?:\bTYPE_CHECKING|__name__[ \t]*==))", re.MULTILINE)
 _TYPING = re.compile(r"if[ \t(]+(?:\w+\.)*TYPE_CHECKING\b")
@@ -57,9 +65,7 @@ _LOADERS = (
 _CALL = re.compile(
     r"(?:import_module|__import__|iter_modules|walk_packages)[ \t]*\((.{0,240})", re.DOTALL
 )
-_NAMED = re.compile(
-    r"""import\w{0,40}\(\s{0,40}f?["'](\.{0,8}[^\W\d][\w.]{0,200})["']""", re.IGNORECASE
-)
+_NAMED = re.compile(r"""mport\w{0,40}\(\s{0,40}f?["'](\.{0,8}[^\W\d][\w.]{0,200})["']""")
 _STORED = re.compile(rb"[zZaA](?:\0\0\0)?.([A-Za-z_][\w.]{1,80})", re.DOTALL)
 _LISTS = ("listdir", "glob(", "iterdir", "scandir")
 
@@ -95,9 +101,13 @@ def read(data: bytes, *, main: bool = False) -> Source:
     Imports that only type checkers see are left out, and so is what a module does when it is run
     as a program, unless it is one (``main``).
     """
-    text = data[:LONGEST_SOURCE].decode("utf-8", "replace").replace("\r\n", "\n")
-    strings = _short(set(_TOKEN.findall(text)))
-    code = _TOKEN.sub("", text).replace("\\\n", " ")
+    data = data[:LONGEST_SOURCE]
+    if len(data) > TABLE and data.count(b"def ") * CODE_PER_FUNCTION < len(data):
+        data = data[:TABLE]
+    text = data.decode("utf-8", "replace").replace("\r\n", "\n")
+    pieces = _TOKEN.split(text)
+    strings = _short(set(pieces[1::2]))
+    code = "".join(pieces[::2]).replace("\\\n", " ")
     code = _without_guarded(code, main=main)
     computes = any(word in code for word in _LOADERS)
     return Source(
@@ -151,6 +161,8 @@ def _short(tokens: Iterable[str]) -> frozenset[str]:
 
 def _without_guarded(code: str, *, main: bool) -> str:
     """The code without the blocks below ``if TYPE_CHECKING:`` and ``if __name__ == ...:``."""
+    if "TYPE_CHECKING" not in code and "__name__" not in code:
+        return code
     out, at = [], 0
     for guard in _GUARD.finditer(code):
         start = guard.end() - 2
@@ -178,7 +190,7 @@ def _end_of_block(code: str, start: int, indent: int) -> int:
 
 
 def _imports(code: str) -> Iterator[Import]:
-    for count, found in enumerate(_IMPORT.finditer(code)):
+    for count, found in enumerate(_statements(code)):
         if count >= MOST_IMPORTS:
             return
         if (modules := found["modules"]) is not None:
@@ -190,6 +202,22 @@ def _imports(code: str) -> Iterator[Import]:
         inside = found["inside"]
         names = tuple(_names(found["names"] if inside is None else inside))
         yield Import(bare, len(module) - len(bare), names)
+
+
+def _statements(code: str) -> Iterator[re.Match[str]]:
+    """Import statements: they start a line, or follow a colon or semicolon in one."""
+    at = code.find("import")
+    while at >= 0:
+        start = code.rfind("\n", 0, at) + 1
+        end = code.find("\n", at)
+        done = end = end if end >= 0 else len(code)
+        starts = (start, *(start + mark.end() for mark in _MARK.finditer(code[start:end])))
+        for place in starts:
+            found = _STATEMENT.match(code, place)
+            if found is not None:
+                done = max(done, found.end())
+                yield found
+        at = code.find("import", done)
 
 
 def _names(text: str) -> Iterator[str]:

@@ -184,8 +184,8 @@ class RubyReach(Reach):
             if not entry.path.endswith(".rb") and not _is_left_over(entry):
                 yield Want(entry.path, Reason(self.rule, by, f"data {detail}"))
         for base in DATA:
-            directory = f"{gem.directory}/{base}"
-            for entry in files_below(self.scene, directory, most_bytes=LARGEST_DATA):
+            place = f"{gem.directory}/{base}"
+            for entry in files_below(self.scene, place, most_bytes=LARGEST_DATA):
                 yield Want(entry.path, Reason(self.rule, by, f"data {detail}"))
         yield from self.wants((f"{gem.directory}/VERSION",), by, f"version {detail}")
         if gem.name.endswith(_WHOLE):

@@ -50,13 +50,20 @@ _DATA_DIRECTORIES = frozenset(
     }
 )
 _ROOTS = re.compile(
-    rb"^[ \t]*(?:root[ \t]+(?:\*[ \t]+)?|alias[ \t]+|DocumentRoot[ \t]+|Alias(?:Match)?[ \t]+\S{1,200}[ \t]+"
-    rb"|ScriptAlias[ \t]+\S{1,200}[ \t]+|<Directory[ \t]+|server\.document-root[ \t]*=[ \t]*"
-    rb"|doc_root[ \t]*=[ \t]*|h:)[\"']?(/[^\s;\"'>]{1,1000})",
+    rb"(?:^|[;{])[ \t]*(?:root[ \t]+(?:\*[ \t]+)?|alias[ \t]+|DocumentRoot[ \t]+"
+    rb"|(?:Script)?Alias(?:Match)?[ \t]+\S{1,200}[ \t]+|<Directory[ \t]+"
+    rb"|server\.document-root[ \t]*=[ \t]*|doc_root[ \t]*=[ \t]*)[\"']?(/[^\s;\"'>]{1,1000})",
     re.MULTILINE | re.IGNORECASE,
 )
+"""Document roots as nginx, Apache httpd, Caddy, lighttpd and PHP write them."""
+
 _CHANGES = frozenset({Operation.CREATE, Operation.WRITE, Operation.REMOVE})
-_UNSTEADY = ("/tmp", "/var/tmp", "/run", "/var/run", "/var/log", "/var/cache", "/var/lock", "/dev")
+_CODE = re.compile(r".*\.(py|[cm]?js|rb|php|pl|jar|class|lua|exs?|dll|sh)", re.DOTALL)
+_NO_STATE = (
+    *("/tmp", "/var/tmp", "/run", "/var/run", "/var/log", "/var/cache", "/var/lock", "/dev"),
+    *("/etc", "/usr"),
+)
+"""Where changes are of no lasting use, or settings that other rules know."""
 
 
 def finder(scene: Scene) -> Finder:
@@ -128,8 +135,10 @@ class _Served:
             yield _too_large(use, len(chosen.left), chosen.bytes_left)
 
     def _states(self) -> Iterator[Finding]:
-        for directory, by in sorted(_changed(self._scene, self._places).items()):
-            entries = tuple(self._state_entries(directory))
+        bases = _bases(self._scene, self._places)
+        changed = _changed(self._scene, self._places, bases)
+        for directory, by in sorted(changed.items()):
+            entries = tuple(self._state_entries(directory, is_base=directory in bases))
             total = sum(entry.size for entry in entries)
             if total > LARGEST_STATE:
                 use = _Use(directory, by, "")
@@ -139,8 +148,8 @@ class _Served:
             yield Want(directory, reason)
             yield from (Want(entry.path, reason, follow=False) for entry in entries)
 
-    def _state_entries(self, directory: ImagePath) -> Iterator[Entry]:
-        if directory == self._app_directory(directory):
+    def _state_entries(self, directory: ImagePath, *, is_base: bool) -> Iterator[Entry]:
+        if is_base:
             # The run wrote beside the app's code: only what lies right there is like it.
             for entry in self._scene.tree.children(directory):
                 if entry.type is not FileType.DIRECTORY and not is_secret(entry.path):
@@ -149,9 +158,6 @@ class _Served:
         for entry in self._scene.tree.below(directory):
             if not refusal(entry) and not self._places.is_foreign(parent(entry.path)):
                 yield entry
-
-    def _app_directory(self, directory: ImagePath) -> ImagePath | None:
-        return directory if directory in _bases(self._scene) else None
 
 
 def _served(scene: Scene) -> Iterator[_Use]:
@@ -208,34 +214,35 @@ def _content(scene: Scene, directory: ImagePath) -> Iterator[Entry]:
             yield entry
 
 
-def _bases(scene: Scene) -> frozenset[ImagePath]:
-    """Directories that hold an app or a home, and that state lies in but is not all of."""
+def _bases(scene: Scene, places: Places) -> frozenset[ImagePath]:
+    """Directories that hold an app's code or a home, and that state lies in but is not all of."""
     paths = (scene.image.workdir, scene.image.environment.get("HOME", ""), "/root")
-    ends = (scene.walk(path).real for path in paths if path.startswith("/"))
+    ends = {scene.walk(path).real for path in paths if path.startswith("/")}
+    for event in scene.trace.activity.events:
+        if event.error is None and (event.operation is Operation.EXEC or _is_code(event)):
+            real = scene.walk(event.final or event.path).real
+            if real is not None:
+                ends |= {parent(real), places.root_of(parent(real))}
     return frozenset(end for end in ends if end is not None)
 
 
-def _changed(scene: Scene, places: Places) -> Mapping[ImagePath, str]:
+def _is_code(event: FileEvent) -> bool:
+    return event.operation is Operation.OPEN and _CODE.fullmatch(event.path) is not None
+
+
+def _changed(scene: Scene, places: Places, bases: frozenset[ImagePath]) -> Mapping[ImagePath, str]:
     """The topmost state directory around each change, and a program that made one."""
-    bases = _bases(scene)
-    closed = {above for base in bases for above in scene.tree.parents(base)} | SHARED
+    closed = {above for base in bases for above in scene.tree.parents(base)} | bases | SHARED
     found: dict[ImagePath, str] = {}
     for event in scene.trace.activity.events:
         directory = _directory_of(scene, event)
         if directory is None or places.is_foreign(directory) or name(directory) == "__pycache__":
             continue
-        if any(is_within(directory, top) for top in (*_UNSTEADY, "/etc", "/usr")):
+        if directory in SHARED or any(is_within(directory, top) for top in _NO_STATE):
             continue
-        root = next(
-            (
-                above
-                for above in (*scene.tree.parents(directory), directory)
-                if above not in closed and (above not in bases or above == directory)
-            ),
-            None,
-        )
-        if root is not None:
-            found[root] = min(found.get(root, event.executable), event.executable)
+        around = (*scene.tree.parents(directory), directory)
+        root = next((above for above in around if above not in closed), directory)
+        found[root] = min(found.get(root, event.executable), event.executable)
     return found
 
 

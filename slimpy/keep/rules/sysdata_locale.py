@@ -50,7 +50,7 @@ def all_character_sets(scene: Scene, head: Head) -> Iterator[Want]:
 
 def _converters(scene: Scene, head: Head, wanted: Callable[[str], bool]) -> Iterator[Want]:
     why = reason(head, "converters of character sets")
-    directories = (*library_directories(scene, head), *_multiarch(scene))
+    directories = (*library_directories(head), *_multiarch(scene))
     for directory in dict.fromkeys(directories):
         for entry in below(scene, f"{directory}/gconv", 64 << 20):
             if wanted(name(entry.path)):
@@ -132,5 +132,5 @@ def readline(scene: Scene, head: Head) -> Iterator[Want]:
 def unwinder(scene: Scene, head: Head) -> Iterator[Want]:
     """The library that glibc loads when a thread is cancelled or exits."""
     why = reason(head, "glibc loads it when a thread ends")
-    places = (*library_directories(scene, head), *_multiarch(scene))
+    places = (*library_directories(head), *_multiarch(scene))
     yield from files(scene, [f"{p}/libgcc_s.so.1" for p in dict.fromkeys(places)], why)

@@ -53,7 +53,7 @@ def whole(scene: Scene, directories: Iterable[str], why: Reason, limit: int) -> 
         yield from (Want(entry.path, why) for entry in inside)
 
 
-def library_directories(scene: Scene, head: Head) -> tuple[str, ...]:
+def library_directories(head: Head) -> tuple[str, ...]:
     """Where modules of a library are looked for: beside it, and in the common directories."""
     beside = parent(head.entry.path)
     return tuple(dict.fromkeys((beside, "/usr/lib", "/usr/lib64", "/lib", "/usr/local/lib")))

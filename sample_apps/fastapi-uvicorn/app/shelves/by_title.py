@@ -15,4 +15,7 @@ def order(books: list[Book]) -> list[str]:
     def plain(book: Book) -> str:
         return unicodedata.normalize("NFKD", book.title).removeprefix("The ")
 
-    return [book.title for book in sorted(books, key=cmp_to_key(lambda a, b: strcoll(plain(a), plain(b))))]
+    return [
+        book.title
+        for book in sorted(books, key=cmp_to_key(lambda a, b: strcoll(plain(a), plain(b))))
+    ]

@@ -1,0 +1,54 @@
+"""`slim harden check IMAGE --profile DIR`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from slimpy.cli.options import FilePath, ProbeFlags, plan_of, probe_options
+from slimpy.errors import VerificationError
+from slimpy.model import Sameness, display
+
+
+@click.group("harden")
+def command() -> None:
+    """Work with hardening bundles."""
+
+
+@command.command("check")
+@click.argument("image")
+@click.option(
+    "--profile",
+    "directory",
+    type=FilePath,
+    required=True,
+    metavar="DIR",
+    help="A bundle: the hardening directory of a report.",
+)
+@probe_options
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+def check(image: str, directory: Path, flags: ProbeFlags, quiet: bool) -> int:
+    """Start IMAGE under a bundle, run the probes, and say what was refused."""
+    from slimpy.cli.progress import LiveLine, sink
+    from slimpy.engine.docker import DockerEngine
+    from slimpy.pipeline import check as run
+    from slimpy.verify.bundles import load
+
+    confinement = load(directory)
+    progress = sink(quiet=quiet)
+    engine = DockerEngine.connect()
+    try:
+        checked = run(engine, image, plan_of(flags), confinement, progress)
+    finally:
+        engine.close()
+        if isinstance(progress, LiveLine):
+            progress.close()
+    click.echo(f"{checked.same} of {len(checked.comparisons)} answers are the same")
+    for item in checked.comparisons:
+        if item.sameness is not Sameness.SAME:
+            why = "; ".join(item.differences) or item.slim
+            click.echo(f"  {display(item.name)}: {display(why)}")
+    for line in checked.refused:
+        click.echo(f"  {display(line)}")
+    return 0 if checked.passed else VerificationError.exit_code

@@ -1,0 +1,77 @@
+"""`slim profile IMAGE`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from slimpy.cli.options import FilePath, ProbeFlags, plan_of, probe_options
+from slimpy.errors import VerificationError
+from slimpy.model import display
+from slimpy.settings import BuildOptions, default_report_directory
+
+
+@click.command("profile")
+@click.argument("image")
+@probe_options
+@click.option(
+    "--seccomp-margin/--no-seccomp-margin",
+    "margin",
+    default=True,
+    help="Also allow system calls that serve the same purpose as traced ones.  [default: allow]",
+)
+@click.option(
+    "--repair",
+    type=click.IntRange(0, 5),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="Rounds in which what was refused is allowed.",
+)
+@click.option(
+    "--report-dir",
+    type=FilePath,
+    metavar="DIR",
+    help="The bundle goes to DIR/hardening.  [default: slim-report/NAME-TAG]",
+)
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+def command(
+    image: str,
+    flags: ProbeFlags,
+    margin: bool,
+    repair: int,
+    report_dir: Path | None,
+    quiet: bool,
+) -> int:
+    """Write a proven hardening bundle for IMAGE as it is, without making a slim image."""
+    from slimpy.cli.progress import LiveLine, sink
+    from slimpy.engine.docker import DockerEngine
+    from slimpy.harden.forms.bundle import bundle
+    from slimpy.pipeline import profile
+    from slimpy.report.files import check_writable, write_forms
+
+    directory = report_dir or default_report_directory(image)
+    options = BuildOptions(
+        reference=image,
+        tag=image,
+        report_directory=directory,
+        plan=plan_of(flags),
+        margin=margin,
+        repair=repair,
+    )
+    check_writable(directory)
+    progress = sink(quiet=quiet)
+    engine = DockerEngine.connect()
+    try:
+        attempt = profile(engine, options, progress)
+    finally:
+        engine.close()
+        if isinstance(progress, LiveLine):
+            progress.close()
+    write_forms(bundle(attempt.hardening), directory)
+    verdict = attempt.verdict
+    click.echo(f"{directory / 'hardening'}: {verdict.same} of {len(verdict.comparisons)} the same")
+    for line in (*attempt.candidate.widened, *attempt.hardening.shortfalls()):
+        click.echo(f"  {display(line)}")
+    return 0 if verdict.passed else VerificationError.exit_code
