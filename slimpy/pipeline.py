@@ -23,6 +23,9 @@ from slimpy.image import listing
 from slimpy.image.spool import Spool
 from slimpy.image.tree import Tree
 from slimpy.keep import packages
+from slimpy.keep.coverage import coverage
+from slimpy.keep.scene import Scene
+from slimpy.keep.weights import weigh
 from slimpy.model import Image, display, epoch
 from slimpy.pack.layer import Packed
 from slimpy.report import document
@@ -30,7 +33,7 @@ from slimpy.settings import BuildOptions, checked_tag, default_tag
 from slimpy.traces import load, merged
 from slimpy.verify.check import Checked, check_confined
 from slimpy.verify.failures import as_slim_error, check_original
-from slimpy.verify.prove import Attempt, Confiner, Original, Prover, keep_files
+from slimpy.verify.prove import TOOLBOX, Attempt, Confiner, Original, Prover, keep_files
 
 
 def build(engine: Engine, options: BuildOptions, progress: Progress) -> document.Report:
@@ -204,11 +207,17 @@ def _settle(prover: Prover, attempt: Attempt) -> document.Report:
     with watch.stage("owners") as stage:
         owned = packages.survey(original.tree, original.contents)
         stage.summary = f"{len(owned.owners):,} paths belong to packages"
+    keep = attempt.candidate.keep
+    scene = Scene(original.image, original.tree, original.trace, original.contents, TOOLBOX)
+    with watch.stage("survey") as stage:
+        reached = coverage(scene, keep, owned.owners, options.plan)
+        levels = weigh(scene, keep, options.level, wishes=options.wishes, disabled=options.disabled)
+        stage.summary = f"{len(reached.routes)} routes found were not called"
     outcome = document.Outcome(
         image=original.image,
         tree=original.tree,
         trace=original.trace,
-        keep=attempt.candidate.keep,
+        keep=keep,
         account=attempt.candidate.account,
         profile=attempt.profile,
         hardening=attempt.hardening,
@@ -220,6 +229,9 @@ def _settle(prover: Prover, attempt: Attempt) -> document.Report:
         seconds=dict(watch.seconds),
         slimpy=__version__,
         directory=str(options.report_directory),
+        level=options.level,
+        levels=levels,
+        coverage=reached,
         warnings=(
             *owned.warnings,
             *(_skipped(attempt.packed) if attempt.packed else ()),

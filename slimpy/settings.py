@@ -20,6 +20,31 @@ _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*(?::[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
+class Wishes:
+    """What is kept or left out because the user says so, whatever ran.
+
+    ``keep`` and ``drop`` are patterns of paths, ``packages`` and ``programs`` names; ``shell``
+    stands for a shell and the everyday tools.
+    """
+
+    keep: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+    shell: bool = False
+    drop: tuple[str, ...] = ()
+
+    def and_also(self, other: Wishes) -> Wishes:
+        """These and the other ones."""
+        return Wishes(
+            keep=(*self.keep, *other.keep),
+            packages=(*self.packages, *other.packages),
+            programs=(*self.programs, *other.programs),
+            shell=self.shell or other.shell,
+            drop=(*self.drop, *other.drop),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class BuildOptions:
     """Everything `slim build` needs to know; ``repair`` is the number of rounds in which missing
     things are added.
@@ -29,7 +54,7 @@ class BuildOptions:
     tag: str
     report_directory: Path
     plan: Plan = field(default_factory=Plan)
-    includes: tuple[str, ...] = ()
+    wishes: Wishes = field(default_factory=Wishes)
     level: Level = Level.BALANCED
     disabled: frozenset[Rule] = frozenset()  # rules left out, to measure them
     margin: bool = True  # also allow system calls that serve the same purpose as traced ones

@@ -14,7 +14,10 @@ need musl-gcc musl-tools
 need skopeo skopeo
 need readelf binutils
 need curl curl
+need apparmor_parser apparmor
+need crun crun
 docker info >/dev/null 2>&1 || { need dockerd docker.io; need iptables iptables; }
+docker compose version >/dev/null 2>&1 || need docker-compose docker-compose
 [ -e /usr/include/stdio.h ] || packages="$packages libc6-dev"
 if [ -n "$packages" ]; then
     echo "setup: installing$packages"

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from slimpy.cli import configuration
 from slimpy.cli.ending import errors_as_json
 from slimpy.cli.options import FilePath, ProbeFlags, plan_of, probe_options
+from slimpy.cli.wishes import wish_options
 from slimpy.errors import VerificationError
 from slimpy.model import Level, Rule
 from slimpy.settings import (
     BuildOptions,
+    Wishes,
     checked_reference,
     checked_tag,
     default_report_directory,
@@ -23,6 +27,8 @@ from slimpy.settings import (
 if TYPE_CHECKING:
     from slimpy.report.schema import Report
 
+T = TypeVar("T")
+
 
 @click.command("build")
 @click.argument("image")
@@ -30,20 +36,18 @@ if TYPE_CHECKING:
     "-t", "--tag", metavar="OUT", help="Name of the slim image.  [default: NAME.slim:TAG]"
 )
 @probe_options
+@wish_options
 @click.option(
-    "--include",
-    "includes",
-    multiple=True,
-    metavar="GLOB",
-    help="Keep these paths too; repeatable.",
+    "--config",
+    type=FilePath,
+    metavar="FILE",
+    help="Settings of the project.  [default: slimpy.toml, if there is one]",
 )
 @click.option(
     "--level",
     type=click.Choice([level.value for level in Level]),
-    default=Level.BALANCED.value,
-    show_default=True,
-    callback=lambda _context, _option, value: Level(value),
-    help="How much to keep beyond what ran.",
+    callback=lambda _context, _option, value: None if value is None else Level(value),
+    help="How much to keep beyond what ran.  [default: balanced]",
 )
 @click.option(
     "--disable-rule",
@@ -67,14 +71,14 @@ if TYPE_CHECKING:
     default=True,
     help="Also allow system calls that serve the same purpose as traced ones.  [default: allow]",
 )
-@click.option("--as-root", "root", is_flag=True, help="Do not switch to a non-root user.")
+@click.option(
+    "--as-root", "root", is_flag=True, default=None, help="Do not switch to a non-root user."
+)
 @click.option(
     "--repair",
     type=click.IntRange(0, 5),
-    default=3,
-    show_default=True,
     metavar="N",
-    help="Rounds in which what the slim image missed is added.",
+    help="Rounds in which what the slim image missed is added.  [default: 3]",
 )
 @click.option(
     "--keep-failed", is_flag=True, help="Tag the slim image even if it answers differently."
@@ -96,6 +100,11 @@ def command(
     image: str,
     tag: str | None,
     flags: ProbeFlags,
+    wishes: Wishes,
+    config: Path | None,
+    level: Level | None,
+    repair: int | None,
+    root: bool | None,
     report_dir: Path | None,
     as_json: bool,
     quiet: bool,
@@ -108,17 +117,29 @@ def command(
     It is tagged only if it answers the same.
     """
     with errors_as_json(as_json):
+        project = configuration.load(config)
+        flags = replace(flags, probe_file=flags.probe_file or project.probe_file)
         options = BuildOptions(
             reference=checked_reference(image),
             tag=checked_tag(default_tag(image) if tag is None else tag),
             named=tag is not None,
             plan=plan_of(flags),
+            wishes=project.wishes.and_also(wishes),
+            level=level or project.level or Level.BALANCED,
+            repair=_first(repair, project.repair, 3),
+            root=_first(root, project.root, False),
             report_directory=report_dir or default_report_directory(image),
             **more,
         )
         report = _run(options, quiet=quiet)
     _print(report, as_json=as_json)
     return 0 if report.slimmed else VerificationError.exit_code
+
+
+def _first(flag: T | None, setting: T | None, default: T) -> T:
+    """A flag's value if it was given, else the project's, else the default."""
+    given = flag if flag is not None else setting
+    return default if given is None else given
 
 
 def _run(options: BuildOptions, *, quiet: bool) -> Report:

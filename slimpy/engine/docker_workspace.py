@@ -109,7 +109,8 @@ class DockerWorkspace:
         try:
             api.start(self._pristine)
         except APIError as error:
-            message = f"slimpy's tools cannot run in a container of this image: {explained(error)}."
+            name, why = self.image.reference, explained(error)
+            message = f"slimpy's tools cannot run in a container of {name}: {why}."
             if _FOREIGN in str(error).lower():
                 hint = "Run slimpy on a machine of the architecture that the engine's has."
                 raise PlatformError(message, hint=hint) from error

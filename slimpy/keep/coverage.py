@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from slimpy.image.tree import name
 from slimpy.keep.coverage_routes import Route, probe_lines, routes
 from slimpy.keep.rules.apptree_places import Places
 from slimpy.keep.rules.shell_syntax import LARGEST_SCRIPT, parse
-from slimpy.keep.scene import Scene
+from slimpy.keep.scene import Scene, is_within
 from slimpy.model import Entry, FileType, ImagePath, KeepSet, display
 
 MOST_PACKAGES = 200
@@ -30,6 +30,20 @@ _DISTRIBUTION = re.compile(
 )
 _DIST_INFO = re.compile(r"(?P<name>.+?)(-[^-]+)?\.(dist|egg)-info")
 _CACHED = re.compile(r"(?P<above>.*)/__pycache__/(?P<stem>[^/]+)\.cpython-\d+(\.opt-\d)?\.pyc")
+
+BUILTINS = frozenset(
+    {
+        *(".", ":", "[", "alias", "bg", "bind", "break", "builtin", "caller", "cd"),
+        *("command", "compgen", "complete", "compopt", "continue", "declare", "dirs"),
+        *("disown", "echo", "enable", "eval", "exec", "exit", "export", "false", "fc"),
+        *("fg", "getopts", "hash", "help", "history", "jobs", "kill", "let", "local"),
+        *("logout", "mapfile", "popd", "printf", "pushd", "pwd", "read", "readarray"),
+        *("readonly", "return", "set", "shift", "shopt", "source", "suspend", "test"),
+        *("times", "trap", "true", "type", "typeset", "ulimit", "umask", "unalias"),
+        *("unset", "wait"),
+    }
+)
+"""Commands that shells carry out themselves (bash(1), dash(1)): no program runs for them."""
 
 _LANGUAGES = (
     ("Python", (".py",)),
@@ -107,12 +121,10 @@ def coverage(
     """
     used = frozenset(_used(scene))
     places = Places(scene)
-    own = [
-        entry
-        for entry in _kept_files(scene, keep)
-        if entry.path.startswith("/etc/") or places.is_own(entry)
-    ]
-    found = routes(scene, own, plan)
+    kept = tuple(_kept_files(scene, keep))
+    own = [entry for entry in kept if places.is_own(entry)]
+    settings = [e for e in kept if is_within(e.path, "/etc") and not places.is_own(e)]
+    found = routes(scene, (*own, *settings), plan)
     return Coverage(
         packages=_packages(scene, keep, owners, used),
         code=tuple(_code(scene, keep, used, places)),
@@ -139,9 +151,12 @@ def _used(scene: Scene) -> Iterator[ImagePath]:
 
 def _kept_files(scene: Scene, keep: KeepSet) -> Iterator[Entry]:
     for entry in scene.tree:
-        if entry.type is FileType.FILE and entry.path in keep:
-            if entry.path not in keep.placeholders:
-                yield entry
+        if entry.type is FileType.FILE and _ships(keep, entry.path):
+            yield entry
+
+
+def _ships(keep: KeepSet, path: ImagePath) -> bool:
+    return path in keep and path not in keep.placeholders
 
 
 def _packages(
@@ -159,7 +174,7 @@ def _packages(
             continue
         count = counts.setdefault(package, Counter())
         count["touched"] += entry.path in used
-        if entry.path in keep and entry.path not in keep.placeholders:
+        if _ships(keep, entry.path):
             count["kept"] += 1
         else:
             count["removed"] += 1
@@ -180,9 +195,8 @@ def _package(path: ImagePath, owners: Mapping[ImagePath, str]) -> tuple[str, str
     owner = owners.get(path)
     if owner is not None:
         return "system", owner.partition(" ")[0]
-    found = None
-    for found in _DISTRIBUTION.finditer(path):
-        pass  # the innermost: packages nest
+    # The last match is the innermost: packages nest.
+    found = next(iter(deque(_DISTRIBUTION.finditer(path), maxlen=1)), None)
     if found is None or found.lastgroup is None:
         return None
     base = found[found.lastgroup]
@@ -203,7 +217,7 @@ def _code(
         language = language_of.get(f"{dot}{suffix}") if base else None
         if language is None or entry.type is not FileType.FILE:
             continue
-        is_kept = entry.path in keep and entry.path not in keep.placeholders
+        is_kept = _ships(keep, entry.path)
         counts[language]["kept" if is_kept else "removed"] += 1
         counts[language]["ran"] += is_kept and entry.path in used
         if is_kept and entry.path not in used and entry.size and places.is_own(entry):
@@ -249,7 +263,7 @@ def _idle(scene: Scene, data: bytes, ran: set[str]) -> Mapping[str, ImagePath]:
     for command in script.commands:
         word = command.words[0] if command.words else ()
         base = word[0] if len(word) == 1 else ""
-        if not isinstance(base, str) or not base or base in script.functions:
+        if not isinstance(base, str) or base in script.functions or base in BUILTINS:
             continue
         spelled = scene.command(base)
         entry = None if spelled is None else scene.entry(spelled)
@@ -264,5 +278,3 @@ def _read(scene: Scene, entry: Entry) -> bytes:
         return scene.contents.read(entry.path, LARGEST_SCRIPT)
     except FileNotFoundError:
         return b""
-
-

@@ -27,6 +27,9 @@ LARGEST_DOCUMENT = 4 << 20
 MOST_ANSWERS = 200
 MOST_FIELDS = 20
 
+ANY = "ANY"
+"""The method of a route that takes several, or does not say which."""
+
 _METHODS = "get|post|put|delete|patch|head|options"
 _QUOTED = r"""["'](?P<path>[^"'\n]{0,200})["']"""
 _PYTHON = (
@@ -66,7 +69,9 @@ _PATTERNS = {
 }
 _IN_BROWSERS = frozenset({"public", "static", "assets", "dist", "www", "htdocs"})
 _KNOWN_METHODS = frozenset(_METHODS.split("|"))
-_PARAMETER = re.compile(r"<[^<>/]{0,100}>|\{[^{}/]{0,100}\}|:\w{1,60}\??|\*\w{0,60}|\(\?P<[^/]{0,99}")
+_PARAMETER = re.compile(
+    r"<[^<>/]{0,100}>|\{[^{}/]{0,100}\}|:\w{1,60}\??|\*\w{0,60}|\(\?P<[^/]{0,99}"
+)
 _METHOD_LIST = re.compile(r"methods\s{0,9}=\s{0,9}[\[(]\s{0,9}[\"'](\w{1,10})")
 _PLAIN = re.compile(r"/[A-Za-z0-9/_.~%?=&-]*")
 _NAMED = re.compile(r"(?P<method>[A-Z]{3,7}) (?P<path>/\S*)")
@@ -77,7 +82,7 @@ _ROUTE = re.compile(r"/[^\s\\^$|\"'`]{0,300}")
 class Route:
     """A route: ``path`` as its source writes it, with parameters; ``found_in`` names the source.
 
-    ``fields`` are names and values of a form's fields.
+    ``method`` is `ANY` where the source does not tell; ``fields`` are names and values of a form's.
     """
 
     method: str
@@ -106,7 +111,9 @@ def routes(scene: Scene, sources: Iterable[Entry], plan: Plan | None = None) -> 
         if len(found) >= MOST_ROUTES:
             break
         shape = "/".join(_segments(route.path))
-        if shape and not any(_same_end(shape, known) for method, known in found if method == route.method):
+        if shape and not any(
+            _same_end(shape, known) for method, known in found if method == route.method
+        ):
             found[route.method, shape] = route
     missed = [route for route in found.values() if not _was_called(route, calls)]
     missed.sort(key=lambda item: (item.path, item.method))
@@ -132,11 +139,12 @@ def probe_lines(missed: Sequence[Route]) -> tuple[str, ...]:
 
 
 def _line(route: Route, target: str) -> str:
+    method = "GET" if route.method == ANY else route.method
     if _PLAIN.fullmatch(target) and not route.fields:
-        return f"- {route.method} {target}"
+        return f"- {method} {target}"
     # JSON is YAML, whatever stands in the texts.
     form = {"form": dict(route.fields)} if route.fields else {}
-    return "- " + json.dumps({"method": route.method, "path": target.replace("{", ""), **form})
+    return "- " + json.dumps({"method": method, "path": target.replace("{", ""), **form})
 
 
 def _shown(route: Route) -> Route:
@@ -146,8 +154,13 @@ def _shown(route: Route) -> Route:
 
 def _calls(exchanges: Iterable[Exchange], plan: Plan | None) -> Iterator[tuple[str, list[str]]]:
     """Method and segments of all that was asked for."""
+    if plan is not None and plan.ready.path is not None:
+        yield "GET", _segments(plan.ready.path)
     for call in plan.http if plan else ():
-        yield call.method, _segments(urlsplit(call.path).path if "{" not in call.path else call.path)
+        yield (
+            call.method,
+            _segments(urlsplit(call.path).path if "{" not in call.path else call.path),
+        )
     for item in exchanges:
         if item.page is not None:
             yield "GET", _segments(item.page.target)
@@ -165,14 +178,15 @@ def _segments(path: str) -> list[str]:
 def _was_called(route: Route, calls: Iterable[tuple[str, list[str]]]) -> bool:
     wanted = _segments(route.path)
     return any(
-        route.method in (method, "ANY") and _matches(wanted, segments)
-        for method, segments in calls
+        route.method in (method, ANY) and _matches(wanted, segments) for method, segments in calls
     )
 
 
 def _matches(wanted: Sequence[str], asked: Sequence[str]) -> bool:
     end = asked[len(asked) - len(wanted) :] if len(asked) >= len(wanted) else ()
-    return bool(end) and all("*" in pair or pair[0] == pair[1] for pair in zip(wanted, end, strict=True))
+    return bool(end) and all(
+        "*" in pair or pair[0] == pair[1] for pair in zip(wanted, end, strict=True)
+    )
 
 
 def _same_end(shape: str, known: str) -> bool:
@@ -273,7 +287,7 @@ def _in_text(pattern: re.Pattern[str], text: str, entry: Entry) -> Iterator[Rout
         groups = found.groupdict()
         path = "/" + groups["path"].lstrip("^/")
         if _ROUTE.fullmatch(path) or "(?P<" in path:
-            method = _method(groups.get("method") or "get", groups.get("tail") or "")
+            method = _method(groups.get("method") or "", groups.get("tail") or "")
             yield Route(method, path.rstrip("$"), entry.path)
 
 
@@ -281,4 +295,6 @@ def _method(word: str, tail: str) -> str:
     listed = _METHOD_LIST.search(tail)
     if listed:
         return listed[1].upper()
-    return word.upper() if word.lower() in _KNOWN_METHODS else "GET"
+    if word.lower() in _KNOWN_METHODS:
+        return word.upper()
+    return "GET" if word == "route" else ANY

@@ -9,13 +9,16 @@ from slimpy.image.contents import Contents
 from slimpy.image.tree import Tree
 from slimpy.keep import config, follow, policy, programs, system
 from slimpy.keep.draft import Draft
-from slimpy.keep.includes import included
+from slimpy.keep.includes import dropped, included
 from slimpy.keep.listed import ListedDirectories
 from slimpy.keep.scan import scanners
 from slimpy.keep.scene import Scene, Want
 from slimpy.keep.touched import listings, touched
 from slimpy.keep.turn import Turn
 from slimpy.model import Image, ImagePath, KeepSet, Level, Reason, Rule
+from slimpy.settings import Wishes
+
+NO_WISHES = Wishes()
 
 
 def decide(
@@ -24,7 +27,7 @@ def decide(
     trace: Trace,
     contents: Contents,
     *,
-    includes: Sequence[str] = (),
+    wishes: Wishes = NO_WISHES,
     extra: Mapping[ImagePath, Iterable[Reason]] | None = None,
     ignore: Sequence[str] = (),
     level: Level = Level.MINIMAL,
@@ -36,7 +39,7 @@ def decide(
     for more when more is kept, so the result depends neither on the order of events nor of rules.
 
     Args:
-        includes: the user's patterns (`slimpy.keep.includes`).
+        wishes: what the user asks to keep and to leave out (`slimpy.keep.includes`).
         extra: paths to keep for other reasons, such as those that the slim image missed.
         ignore: directories that belong to the tracing and not to the image.
         level: which rules of `slimpy.keep.policy` apply beyond what ran and what it is linked to.
@@ -44,12 +47,12 @@ def decide(
     """
     scene = Scene(image, tree, trace, contents, tuple(ignore))
     scans = scanners(scene)
-    draft = Draft(scene)
+    draft = Draft(scene, dropped(scene, wishes.drop))
     draft.absorb(scans.values())
     draft.absorb(touched(scene, scans))
     draft.absorb(config.configured(scene))
     draft.absorb(system.always(scene))
-    draft.absorb(included(scene, includes))
+    draft.absorb(included(scene, wishes))
     draft.absorb(Want(path, why) for path, reasons in (extra or {}).items() for why in reasons)
     listed = ListedDirectories(scene, listings(scene, scans))
     libraries = programs.Libraries(scene)

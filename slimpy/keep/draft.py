@@ -12,6 +12,8 @@ from slimpy.keep.refusals import refusal
 from slimpy.keep.scene import Finding, Scene, Want
 from slimpy.model import Entry, FileType, ImagePath, KeepSet, Reason, Rule, display
 
+NOTHING: Mapping[ImagePath, str] = MappingProxyType({})
+
 
 class Draft:
     """What is kept so far. It only grows: a name can become whole, nothing is taken back.
@@ -20,8 +22,11 @@ class Draft:
     the wants come.
     """
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, dropped: Mapping[ImagePath, str] = NOTHING) -> None:
+        """Nothing is kept yet. ``dropped`` are paths that never ship, with the user's pattern."""
         self._scene = scene
+        self._dropped = dropped
+        self._missed: dict[str, set[ImagePath]] = {}  # pattern -> what the run used of it
         self._reasons: dict[ImagePath, set[Reason]] = {}
         self._whole: set[ImagePath] = set()
         self._leads: dict[ImagePath, set[ImagePath]] = {}  # link -> where walks through it ended
@@ -72,6 +77,7 @@ class Draft:
             found = _summary(Rule.PARENT, "holds", inside)
             reasons[directory] = (*reasons.get(directory, ()), found)
         ordered = {path: reasons[path] for path in sorted(reasons, key=order)}
+        self.absorb(self._used_but_dropped())
         refused = {path: self._refused[path] for path in sorted(self._refused, key=order)}
         return KeepSet(
             reasons=MappingProxyType(ordered),
@@ -82,6 +88,11 @@ class Draft:
                 for (code, text), count in sorted(self._warnings.items())
             ),
         )
+
+    def _used_but_dropped(self) -> Iterable[TraceWarning]:
+        for pattern, paths in sorted(self._missed.items()):
+            text = f"--drop {display(pattern)} leaves out what the run used: {display(min(paths))}"
+            yield TraceWarning("drop", text, len(paths))
 
     def _want(self, want: Want) -> None:
         found = self._scene.walk(want.path, follow=want.follow)
@@ -102,6 +113,8 @@ class Draft:
 
     def _keep(self, path: ImagePath, reason: Reason, *, whole: bool) -> None:
         if self._is_refused(path):
+            if path in self._dropped and reason.rule is Rule.TOUCHED:
+                self._missed.setdefault(self._dropped[path], set()).add(path)
             return
         if path not in self._reasons:
             self._fresh.add(path)
@@ -115,6 +128,8 @@ class Draft:
             return True
         entry = self._scene.tree.get(path)
         why = refusal(entry) if entry is not None else "the image's listing does not have it"
+        if path in self._dropped:
+            why = f"dropped by the user: --drop {display(self._dropped[path])}"
         if why:
             self._refused[path] = why
         return bool(why)

@@ -1,19 +1,57 @@
-"""Paths that the user asks for by patterns."""
+"""What the user asks to keep or to leave out: patterns of paths, packages, programs, a shell."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from probes.model import TraceWarning
 from slimpy.image.tree import name
+from slimpy.keep.bundles import bundle
 from slimpy.keep.scene import Finding, Scene, Want, whole_below
 from slimpy.model import FileType, ImagePath, Reason, Rule, display
+from slimpy.settings import Wishes
+
+SHELL_TOOLS = (
+    *("sh", "bash", "ls", "cat", "head", "tail", "grep", "sed", "find", "ps", "env", "id", "pwd"),
+    *("which", "date", "df", "du", "stat", "cp", "mv", "rm", "mkdir", "sleep", "kill", "tr"),
+    *("cut", "wc", "sort", "uname", "hostname", "less"),
+)
+"""What ``--keep-shell`` keeps, as far as the image has it."""
 
 _WILD = frozenset("*?[")
 
 
-def included(scene: Scene, patterns: Sequence[str]) -> Iterable[Finding]:
+def included(scene: Scene, wishes: Wishes) -> Iterable[Finding]:
+    """Wants for all that the user asks for; a warning for each wish that nothing answers."""
+    yield from _globs(scene, wishes.keep)
+    for package in wishes.packages:
+        yield from _package(scene, package)
+    for program in wishes.programs:
+        yield from _program(scene, program, f"--keep-bin {display(program)}", needed=True)
+    if wishes.shell:
+        for tool in SHELL_TOOLS:
+            yield from _program(scene, tool, "--keep-shell", needed=tool == "sh")
+
+
+def dropped(scene: Scene, patterns: Sequence[str]) -> Mapping[ImagePath, str]:
+    """Real paths that the patterns match, and all that is in them, each with its pattern.
+
+    Of a link it is the link itself that goes. A pattern without a match drops nothing.
+    """
+    found: dict[ImagePath, str] = {}
+    for pattern in patterns:
+        for path in _matches(scene, _parts(pattern)):
+            real = scene.walk(path, follow=False).real
+            if real is None:
+                continue
+            found.setdefault(real, pattern)
+            for entry in scene.tree.below(real):
+                found.setdefault(entry.path, pattern)
+    return found
+
+
+def _globs(scene: Scene, patterns: Sequence[str]) -> Iterable[Finding]:
     """Wants for all that the patterns match; a directory means everything in it.
 
     ``*``, ``?`` and ``[...]`` match within one component (fnmatch), ``**`` any number of
@@ -21,7 +59,7 @@ def included(scene: Scene, patterns: Sequence[str]) -> Iterable[Finding]:
     kept, so that the user's spelling works in the slim image too; ``**`` does not go through links.
     """
     for pattern in patterns:
-        reason = Reason(Rule.INCLUDE, "", f"--include {display(pattern)}")
+        reason = Reason(Rule.INCLUDE, "", f"--keep {display(pattern)}")
         found = False
         for path in _matches(scene, _parts(pattern)):
             found = True
@@ -29,8 +67,27 @@ def included(scene: Scene, patterns: Sequence[str]) -> Iterable[Finding]:
             if scene.walk(path).real is None:
                 yield Want(path, reason, follow=False)
         if not found:
-            text = f"nothing in the image matches the include {display(pattern)}"
-            yield TraceWarning("include", text)
+            yield _unanswered(f"--keep {display(pattern)}")
+
+
+def _package(scene: Scene, package: str) -> Iterable[Finding]:
+    option = f"--keep-package {display(package)}"
+    paths = bundle(scene, package)
+    if not paths:
+        yield _unanswered(option)
+    yield from (Want(path, Reason(Rule.INCLUDE, "", option), follow=False) for path in paths)
+
+
+def _program(scene: Scene, program: str, option: str, *, needed: bool) -> Iterable[Finding]:
+    path = scene.command(program)
+    if path is not None:
+        yield Want(path, Reason(Rule.INCLUDE, "", option))
+    elif needed:
+        yield _unanswered(option)
+
+
+def _unanswered(option: str) -> TraceWarning:
+    return TraceWarning("include", f"the image has nothing that answers {option}")
 
 
 def _parts(pattern: str) -> list[str]:

@@ -69,6 +69,8 @@ class Scene:
 
     def entry(self, path: str) -> Entry | None:
         """What is at the end of a path, links followed; None where nothing is."""
+        if self._is_plainly_missing(path):
+            return None
         real = self.walk(path).real
         return None if real is None else self.tree.get(real)
 
@@ -77,6 +79,21 @@ class Scene:
         if not self._surveyed:
             self._surveyed.append(survey(self.tree, self.contents))
         return self._surveyed[0]
+
+    def _is_plainly_missing(self, path: str) -> bool:
+        """Whether a real directory lacks the next part of the path: no walk can find it then.
+
+        Most of the paths that rules try are not there, and to walk each of them is slow.
+        """
+        if "/." in path or "//" in path or path.endswith("/"):
+            return False
+        entry = self.tree.get(path)
+        while entry is None and (end := path.rfind("/")) > 0:
+            path = path[:end]
+            entry = self.tree.get(path)
+            if entry is not None:
+                return entry.type is FileType.DIRECTORY
+        return False
 
     def text(self, path: str) -> str:
         """The beginning of a small text file; empty where there is none."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from probes.model import Trace
 from slimpy.image.contents import Contents, Member
 from slimpy.image.tree import Tree
-from slimpy.keep.decide import decide
-from slimpy.model import FileType, Image, ImagePath, KeepSet, Level, Reason, Rule
+from slimpy.keep.decide import NO_WISHES, decide
+from slimpy.keep.scene import Scene, is_within
+from slimpy.model import FileType, ImagePath, KeepSet, Level, Reason, Rule
+from slimpy.settings import Wishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,18 @@ class LevelWeight:
     exact: bool
 
 
-class _NothingNew(Contents):
-    """Contents of which only what was fetched before, or is asked for by ``known``, can be read."""
+_DATABASES = ("/var/lib/dpkg", "/lib/apk/db", "/usr/lib/apk/db")
 
-    def __init__(self, contents: Contents, known: Container[ImagePath]) -> None:
+
+class _OnlyKept(Contents):
+    """Contents of which only what is kept, and the databases of packages, can be read."""
+
+    def __init__(self, contents: Contents, keep: KeepSet) -> None:
         self._contents = contents
-        self._known = known
+        self._keep = keep
 
     def fetch(self, paths: Iterable[ImagePath]) -> None:
-        self._contents.fetch(path for path in paths if path in self._known)
+        self._contents.fetch([path for path in paths if self._is_known(path)])
 
     def open(self, path: ImagePath) -> BinaryIO:
         self._check(path)
@@ -49,50 +53,66 @@ class _NothingNew(Contents):
         self._check(path)
         return self._contents.member(path)
 
+    def _is_known(self, path: ImagePath) -> bool:
+        return path in self._keep or any(is_within(path, top) for top in _DATABASES)
+
     def _check(self, path: ImagePath) -> None:
-        if path not in self._known:
+        if not self._is_known(path):
             raise FileNotFoundError(path)
 
 
 def weigh(
-    image: Image,
-    tree: Tree,
-    trace: Trace,
-    contents: Contents,
+    scene: Scene,
     keep: KeepSet,
     level: Level,
     *,
-    owners: Mapping[ImagePath, str],
-    includes: Sequence[str] = (),
-    extra: Mapping[ImagePath, Iterable[Reason]] | None = None,
-    ignore: Sequence[str] = (),
+    wishes: Wishes = NO_WISHES,
     disabled: Container[Rule] = (),
 ) -> tuple[LevelWeight, ...]:
     """Every level's weight, the least careful first.
 
-    ``keep`` is what was decided at ``level``, and exact. A lower level is decided anew: what it
-    reads has been read. So is a higher one, but of files that were not kept nothing is read, except
-    for the databases of packages.
-
-    Args:
-        owners: path -> package, of `slimpy.keep.packages`.
+    ``keep`` is what was decided at ``level``, and exact; what rounds of mending added counts at
+    every level. A lower level is decided anew: what it reads has been read. So is a higher one, but
+    for it nothing is read of files that are not kept.
     """
-    databases = _Databases(keep)
     weights = []
     for other in Level:
         exact = level.includes(other)
         decided = keep
         if other is not level:
             decided = decide(
-                image,
-                tree,
-                trace,
-                contents if exact else _NothingNew(contents, databases),
-                includes=includes,
-                extra=extra,
-                ignore=ignore,
+                scene.image,
+                scene.tree,
+                scene.trace,
+                scene.contents if exact else _OnlyKept(scene.contents, keep),
+                wishes=wishes,
+                extra=_mended(keep),
+                ignore=scene.ignore,
                 level=other,
                 disabled=disabled,
             )
-        weights.append(_weight(tree, decided, other, exact=exact))
+        weights.append(_weight(scene.tree, decided, other, exact=exact))
     return tuple(weights)
+
+
+def _mended(keep: KeepSet) -> Mapping[ImagePath, tuple[Reason, ...]]:
+    found = {
+        path: tuple(reason for reason in reasons if reason.rule is Rule.REPAIR)
+        for path, reasons in keep.reasons.items()
+    }
+    return {path: reasons for path, reasons in found.items() if reasons}
+
+
+def _weight(tree: Tree, keep: KeepSet, level: Level, *, exact: bool) -> LevelWeight:
+    files = total = 0
+    seen: set[int] = set()
+    for path in keep.reasons:
+        entry = tree.get(path)
+        if entry is None or entry.type is not FileType.FILE:
+            continue
+        files += 1
+        if path not in keep.placeholders and entry.inode not in seen:
+            total += entry.size
+        if entry.inode:
+            seen.add(entry.inode)
+    return LevelWeight(level, files, total, exact)

@@ -11,7 +11,9 @@ from slimpy.harden.dangerous import DANGEROUS, still_blocked
 from slimpy.harden.hardening import Hardening
 from slimpy.harden.seccomp import unknown_calls
 from slimpy.image.tree import Tree
-from slimpy.model import Account, Entry, FileType, Image, KeepSet, Profile, Verdict, display
+from slimpy.keep.coverage import Coverage
+from slimpy.keep.weights import LevelWeight
+from slimpy.model import Account, Entry, FileType, Image, KeepSet, Level, Profile, Verdict, display
 from slimpy.report.files import check_writable, reserved, write
 from slimpy.report.schema import (
     SCHEMA,
@@ -60,6 +62,9 @@ class Outcome:
     warnings: tuple[TraceWarning, ...] = ()
     before_margin: int = 0  # system calls allowed without the profile's margin
     widened: tuple[str, ...] = ()  # what rounds of mending allowed or added
+    level: Level | None = None
+    levels: tuple[LevelWeight, ...] = ()
+    coverage: Coverage | None = None
 
 
 def build(outcome: Outcome) -> Report:
@@ -87,6 +92,9 @@ def build(outcome: Outcome) -> Report:
         warnings=_warnings(outcome),
         seconds={name: round(spent, 3) for name, spent in outcome.seconds.items()},
         directory=display(outcome.directory),
+        level=outcome.level or "",
+        levels=outcome.levels,
+        coverage=outcome.coverage,
     )
 
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 import msgspec
 
+from slimpy.keep.coverage import Coverage
+from slimpy.keep.weights import LevelWeight
+
 FILE = "report.json"
 SCHEMA = "slimpy-report"
 VERSION = 1
@@ -143,7 +146,8 @@ class Report:
 
     ``status`` is ``slimmed`` or ``failed: ...``; ``factor`` is original size by slim size, None
     where there is no slim image; ``placeholders`` are kept by name only; ``refused`` is path ->
-    why; ``directory`` is where the report lies; ``seconds`` by stage, in the order of their begin.
+    why; ``directory`` is where the report lies; ``seconds`` by stage, in the order of their begin;
+    ``levels`` is what each level of caution would weigh, ``level`` the one that was built.
     """
 
     schema: str
@@ -167,6 +171,9 @@ class Report:
     warnings: tuple[WarningFacts, ...]
     seconds: Mapping[str, float]
     directory: str
+    level: str = ""
+    levels: tuple[LevelWeight, ...] = ()
+    coverage: Coverage | None = None
 
     @property
     def slimmed(self) -> bool:

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
+from slimpy.keep.weights import LevelWeight
+from slimpy.report.reach import not_reached
 from slimpy.report.schema import Count, ExchangeFacts, ImageFacts, Report, WarningFacts
 
 if TYPE_CHECKING:
@@ -81,6 +83,8 @@ def _rows(report: Report) -> Iterator[Row]:
     yield "size", _size(report)
     yield "kept", _count(report.kept, report.placeholders)
     yield "removed", _count(report.removed)
+    if report.levels:
+        yield "levels", ", ".join(_level(item, report.level) for item in report.levels)
     yield from _probes(report)
     account = report.account
     yield "user", f"{account.user or 'root'}: {account.why}"
@@ -90,6 +94,8 @@ def _rows(report: Report) -> Iterator[Row]:
     yield from _hardening(report)
     yield "time", _time(report)
     yield "report", report.directory
+    if report.coverage:
+        yield from not_reached(report.coverage)
     yield from _several("warning", [_warning(item) for item in report.warnings])
     if not report.slimmed:
         yield from _failure(report)
@@ -100,6 +106,12 @@ def _size(report: Report) -> str:
         return f"{size_text(report.image.size)}, no slim image was made"
     sizes = f"{size_text(report.image.size)} -> {size_text(report.slim.size)}"
     return f"{sizes}, {report.factor:.1f} times smaller"
+
+
+def _level(weight: LevelWeight, built: str) -> str:
+    about = "" if weight.exact else "about "
+    this = " (this)" if weight.level == built else ""
+    return f"{weight.level} {about}{size_text(weight.bytes)}{this}"
 
 
 def _count(count: Count, placeholders: int = 0) -> str:

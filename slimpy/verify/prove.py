@@ -104,7 +104,7 @@ def keep_files(
         original.tree,
         original.trace,
         original.contents,
-        includes=options.includes,
+        wishes=options.wishes,
         extra=missing,
         ignore=TOOLBOX,
         level=options.level,

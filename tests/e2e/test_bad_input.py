@@ -295,8 +295,7 @@ def test_metadata_of_an_image_is_hostile(images: Images, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "config",
     [
-        {"ExposedPorts": {"abc/tcp": {}}},
-        {"ExposedPorts": {"99999/tcp": {}}},
+        {"ExposedPorts": {"abc/tcp": {}, "99999/tcp": {}, "8080/tcp": {}}},
         {"WorkingDir": "relative/../.."},
         {"Volumes": {"../up": {}}},
         {"User": "no\x1bsuch"},

@@ -95,7 +95,7 @@ def _request(argv: Sequence[str]) -> _Request | None:
 def _words(argv: Sequence[str]) -> list[str]:
     if len(argv) != 3 or not _SHELLS.fullmatch(argv[0]) or argv[1] != "-c":
         return list(argv)
-    if re.search(r"[$`;&<>(){}*?!]|\|(?!\|)", argv[2].replace("||", "")):
+    if re.search(r"[$`;&<>(){}*!]|\|(?!\|)", argv[2].replace("||", "")):
         return []
     try:
         return shlex.split(argv[2])

@@ -117,11 +117,11 @@ class _AppFiles:
         self, directory: ImagePath, allowed: int | None, by: str, detail: str
     ) -> Iterator[Finding]:
         """A directory of the app's, as far as its bound goes: by what was used of it, if None."""
+        if self._bounds.get(directory, -1) >= (allowed or 0):
+            return
         entries = tuple(self._places.own_below(directory))
         used = sum(entry.size for entry in entries if entry.path in self._touched)
         limit = max(bound(used), allowed or 0)
-        if self._bounds.get(directory, -1) >= limit:
-            return
         self._bounds[directory] = limit
         yield Want(directory, Reason(Rule.APP, by, detail))
         chosen = choose(entries, self._touched, limit)
@@ -292,13 +292,13 @@ def _is_closed(path: ImagePath) -> bool:
 
 def _secret_text(path: ImagePath) -> str:
     return (
-        f"{display(path)} looks like a secret and was not used: it is left out (--include keeps it)"
+        f"{display(path)} looks like a secret and was not used: it is left out (--keep keeps it)"
     )
 
 
 def _too_large(directory: ImagePath, count: int, size: int) -> TraceWarning:
     text = (
         f"the app's directory {display(directory)} is large: {count:,} files "
-        f"({size / 1e6:.1f} MB) in it were not used and are left out (--include keeps them)"
+        f"({size / 1e6:.1f} MB) in it were not used and are left out (--keep keeps them)"
     )
     return TraceWarning("app-files", text)

@@ -110,8 +110,10 @@ class PerlReach(Reach):
         local = tuple(self._local_roots(path, text))
         yield from self._compiled(path, local)
         is_library = self._is_library(path)
-        for module in sorted(sources.modules(text)):
-            if module not in SPECIAL and not (is_library and _is_optional(module)):
+        strict = is_library and not any(map(_is_optional, sources.packages(text)))
+        needed = sources.needed(text)
+        for module in sorted((needed | sources.named(text)) - SPECIAL):
+            if module in needed or not (strict and _is_optional(module)):
                 yield from self._module(path, local, module)
         for file in sorted(sources.files(text)):
             places = (parent(path), *local, *self._roots)
@@ -189,7 +191,9 @@ class PerlReach(Reach):
     def _plugins(self, path: ImagePath, text: str, local: tuple[str, ...]) -> Iterator[Finding]:
         """Modules below a name that is completed at run time."""
         names = set(sources.prefixes(text))
-        if "plugin" in text.lower() or "namespaces" in text:
+        if "namespaces" in text or "search_path" in text:
+            names |= sources.namespaces(text)
+        elif "plugin" in text.lower():
             names |= {space for space in sources.namespaces(text) if not self._is_module(space)}
         for space in sorted(names):
             if self._is_library(path) and _is_optional(space):

@@ -14,7 +14,8 @@ _END = re.compile(r"^__(?:END|DATA)__\s*$", re.MULTILINE)
 _COMMENT = re.compile(r"^[ \t]{0,200}#[^\n]*$", re.MULTILINE)
 
 _MODULE = r"[A-Za-z_]\w{0,100}(?:::\w{1,100}){0,12}"
-_USE = re.compile(rf"\b(?:use|no|require)[ \t\n]{{1,40}}({_MODULE})")
+_USE = re.compile(rf"\b(?:use|no)[ \t\n]{{1,40}}({_MODULE})")
+_REQUIRE = re.compile(rf"\brequire[ \t\n]{{1,40}}({_MODULE})")
 _BASE = re.compile(
     r"\b(?:use[ \t]{1,8}(?:parent|base|aliased|mixin|fields|if|autouse|only)|extends|with"
     r"|load_class|use_module|require_module|load_plugins?|load_components|plugin)\b"
@@ -40,13 +41,19 @@ def code(text: str) -> str:
     return _COMMENT.sub("", _POD.sub("", text))
 
 
-def modules(text: str) -> frozenset[str]:
-    """Names of modules that code (see `code`) uses, or names as a class."""
+def needed(text: str) -> frozenset[str]:
+    """Modules without which code (see `code`) does not compile, and base classes."""
     found = set(_USE.findall(text))
-    found.update(match[1] for match in _NAME.finditer(text))
-    found.update(_SINGLE.findall(text))
     for arguments in _BASE.findall(text):
         found.update(_WORD.findall(arguments))
+    return frozenset(found)
+
+
+def named(text: str) -> frozenset[str]:
+    """Modules that code requires later, or names as a class or a database driver."""
+    found = set(_REQUIRE.findall(text))
+    found.update(match[1] for match in _NAME.finditer(text))
+    found.update(_SINGLE.findall(text))
     found.update(f"DBD::{driver}" for driver in _DSN.findall(text))
     return frozenset(found)
 

@@ -98,6 +98,10 @@ class Modules:
             here = parent(here)
         yield here
 
+    def is_site(self, directory: ImagePath) -> bool:
+        """Whether a directory is one in which distributions are installed."""
+        return name(directory) in _SITES
+
     def is_library(self, path: ImagePath) -> bool:
         """Whether a file belongs to a standard library."""
         return not any(name(above) in _SITES for above in self._upwards(parent(path))) and (
@@ -212,7 +216,7 @@ class Modules:
 
 
 def _fitting(paths: Iterable[ImagePath], version: str) -> list[ImagePath]:
-    """The files of one module: its source or what stands in for it, and extensions of this version."""
+    """The files of one module: its source or what stands in for it, extensions of this version."""
     found = [path for path in paths if not path.endswith(".so") or _is_for(path, version)]
     if any(path.endswith(".py") for path in found):
         return [path for path in found if not path.endswith(".pyc")]

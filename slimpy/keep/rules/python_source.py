@@ -66,7 +66,6 @@ _CALL = re.compile(
     r"(?:import_module|__import__|iter_modules|walk_packages)[ \t]*\((.{0,240})", re.DOTALL
 )
 _NAMED = re.compile(r"""mport\w{0,40}\(\s{0,40}f?["'](\.{0,8}[^\W\d][\w.]{0,200})["']""")
-_STORED = re.compile(rb"[zZaA](?:\0\0\0)?.([A-Za-z_][\w.]{1,80})", re.DOTALL)
 _LISTS = ("listdir", "glob(", "iterdir", "scandir")
 
 
@@ -85,7 +84,7 @@ class Source:
 
     ``strings`` are its short string constants without blanks around, docstrings left out.
     ``computes`` tells that it imports modules whose names it puts together, ``siblings`` that these
-    are modules of its own package, ``lazy`` that it is written to load its names when they are used.
+    are modules of its own package, ``lazy`` that it may load its names when they are used.
     """
 
     imports: tuple[Import, ...] = ()
@@ -117,25 +116,6 @@ def read(data: bytes, *, main: bool = False) -> Source:
         computes and _loads_siblings(code, strings),
         "__getattr__" in code or "__all__" in code or "lazy" in code,
     )
-
-
-def read_compiled(data: bytes) -> Source:
-    """What a compiled file without its source may import: any name in it that can be a module's.
-
-    Its format belongs to one version of Python and is not safe to load, so only the short strings
-    in it are looked at (a type letter, a length, the text, see marshal.c).
-    """
-    found: dict[str, None] = {}
-    for text in _STORED.finditer(data[:LONGEST_SOURCE]):
-        length = data[text.start(1) - 1]
-        word = text[1][:length].decode("ascii", "replace")
-        if len(word) == length and _NAME.fullmatch(word):
-            found[word] = None
-        if len(found) >= MOST_IMPORTS:
-            break
-    plain = (Import(word) for word in found)
-    beside = (Import(word, 1) for word in found)
-    return Source((*plain, *beside), frozenset(found))
 
 
 def _called(text: str) -> Iterator[Import]:

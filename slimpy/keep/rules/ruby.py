@@ -137,7 +137,7 @@ class RubyReach(Reach):
     def _reference(
         self, path: ImagePath, reference: Reference, *, is_library: bool
     ) -> Iterator[Finding]:
-        if is_library and reference.path.partition("/")[0].partition(".")[0] in FOR_DEVELOPMENT:
+        if is_library and _is_for_development(reference.path, path):
             return
         detail = f"{'loads what begins with ' if reference.prefix else 'loads '}{reference.path}"
         if reference.base is Base.FILE:
@@ -215,6 +215,12 @@ class RubyReach(Reach):
         if root is None or name(root)[:1].isdigit():
             return ""
         return f"{root}/{path.removeprefix(f'{root}/').partition('/')[0]}"
+
+
+def _is_for_development(feature: str, path: ImagePath) -> bool:
+    """Whether a feature is of a developer's tool, and the file that asks for it is not of it."""
+    tool = feature.partition("/")[0].partition(".")[0]
+    return tool in FOR_DEVELOPMENT and f"/{tool}/" not in path and not path.endswith(f"/{tool}.rb")
 
 
 def _is_left_over(entry: Entry) -> bool:

@@ -260,6 +260,6 @@ def _directory_of(scene: Scene, event: FileEvent) -> ImagePath | None:
 def _too_large(use: _Use, count: int, size: int) -> TraceWarning:
     text = (
         f"{display(use.directory)} is in use and large: {count:,} files ({size / 1e6:.1f} MB) "
-        "in it that no probe used are left out (--include keeps them)"
+        "in it that no probe used are left out (--keep keeps them)"
     )
     return TraceWarning("served", text)

@@ -23,6 +23,7 @@ _BUNDLES = (
     "/usr/local/ssl/cert.pem",
 )
 _STORES = ("/etc/ssl/certs", "/etc/pki/tls/certs", "/usr/lib/ssl/certs", "/usr/local/ssl/certs")
+_SERVICES = ("/etc/pam.d", "/usr/lib/pam.d")
 _HASHED = re.compile(r"[0-9a-f]{8}\.\d{1,2}")
 _INCLUDE = re.compile(r"^[ \t]*\.include[ \t]*=?[ \t]*(/[^\s#]{1,255})", re.MULTILINE)
 _MODULE = re.compile(r"pam_[a-z0-9_-]{1,40}\.so")
@@ -79,9 +80,11 @@ def pam_service(scene: Scene, head: Head) -> Iterator[Want]:
 def _services(scene: Scene, head: Head, services: tuple[str, ...]) -> Iterator[Want]:
     why = reason(head, "PAM service")
     waiting, seen = list(services), set(services)
+    for top in _SERVICES:
+        scene.contents.fetch([entry.path for entry in below(scene, top, 1 << 20)])
     while waiting:
         service = waiting.pop()
-        for top in ("/etc/pam.d", "/usr/lib/pam.d", "/lib/pam.d"):
+        for top in _SERVICES:
             path = f"{top}/{service}"
             text = scene.text(path) if scene.entry(path) is not None else ""
             if not text:
@@ -118,10 +121,15 @@ def kerberos(scene: Scene, head: Head) -> Iterator[Want]:
 
 
 def sasl(scene: Scene, head: Head) -> Iterator[Want]:
-    """Mechanisms and their configuration."""
+    """Mechanisms and their configuration; not the server's database of passwords, which would
+    bring a library of databases.
+    """
     why = reason(head, "mechanisms of SASL")
-    places = [f"{directory}/sasl2" for directory in library_directories(head)]
-    yield from whole(scene, (*places, "/etc/sasl2", "/etc/sasl"), why, LARGEST_MODULES)
+    for directory in library_directories(head):
+        for entry in below(scene, f"{directory}/sasl2", LARGEST_MODULES):
+            if not name(entry.path).startswith("libsasldb."):
+                yield Want(entry.path, why)
+    yield from whole(scene, ("/etc/sasl2", "/etc/sasl"), why, 1 << 20)
 
 
 def ldap(scene: Scene, head: Head) -> Iterator[Want]:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 from probes.model import Operation, TraceWarning
 from slimpy.image.tree import name, parent
 from slimpy.keep import packages
+from slimpy.keep.programs import LONGEST_LINE
 from slimpy.keep.rules import wholepackages_layout as layout
+from slimpy.keep.rules.shell_meaning import SHELLS
 from slimpy.keep.scene import Finding, Scene, Want
 from slimpy.keep.turn import Finder, Turn
-from slimpy.model import Entry, FileType, ImagePath, Reason, Rule, display
+from slimpy.model import Entry, FileType, ImagePath, Reason, Rule, decoded, display
 
 MANY_PROGRAMS = 6
 """Programs of a package that is a box of tools: of it only the tools that ran are kept."""
+
+LARGEST_SCRIPT = 1 << 20  # bytes of an executable file that is looked at for its interpreter
 
 LARGE_SHARE = 0.5  # of its programs, that ran: then it is one thing, and kept whole
 
@@ -36,22 +41,26 @@ class _Packages:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._asked = False
+        self._used = _used(scene)
 
-    def __call__(self, turn: Turn) -> Iterable[Finding]:
+    def __call__(self, _turn: Turn) -> Iterable[Finding]:
         if self._asked:
             return ()
         self._asked = True
         return self._all()
 
     def _all(self) -> Iterator[Finding]:
-        used = _used(self._scene)
         survey = packages.survey(self._scene.tree, self._scene.contents)
-        yield from self._system(survey, used)
-        yield from self._libraries(used, survey)
+        yield from self._system(survey)
+        yield from self._libraries()
 
-    def _system(self, survey: packages.Ownership, used: set[ImagePath]) -> Iterator[Finding]:
+    def _system(self, survey: packages.Ownership) -> Iterator[Finding]:
         yield from (TraceWarning(w.code, w.text, w.count) for w in survey.warnings)
-        for owner, package in sorted(_by_owner(survey, used).items()):
+        found = _by_owner(survey, self._used)
+        files = (path for package in found.values() for path in package.files)
+        # All at once: every request to the engine takes its time.
+        self._scene.contents.fetch([path for path in files if self._may_be_script(path)])
+        for owner, package in sorted(found.items()):
             why = Reason(Rule.PACKAGE, owner, f"a part of {display(owner)}, of which something ran")
             for path in self._parts(package):
                 yield Want(path, why, follow=False)
@@ -61,9 +70,42 @@ class _Packages:
         ran = package.used.intersection(tools)
         is_box = len(tools) > MANY_PROGRAMS and len(ran) < LARGE_SHARE * len(tools)
         left_out = frozenset(tools) - ran if is_box else frozenset()
+        left_out |= self._foreign(path for path in package.files if path not in package.used)
         for path in package.files:
-            if path not in left_out and not layout.is_aside(path):
+            # A link that is kept brings what it leads to.
+            end = self._scene.walk(path).real
+            if path not in left_out and end not in left_out and not layout.is_aside(path):
                 yield path
+
+    def _foreign(self, paths: Iterable[ImagePath]) -> frozenset[ImagePath]:
+        """Scripts of runtimes that never ran: each would bring its whole runtime along."""
+        found = set()
+        for path in filter(self._may_be_script, paths):
+            interpreter = self._interpreter(path)
+            if interpreter and interpreter not in self._used and name(interpreter) not in SHELLS:
+                found.add(path)
+        return frozenset(found)
+
+    def _may_be_script(self, path: ImagePath) -> bool:
+        entry = self._scene.tree.get(path)
+        if entry is None or entry.type is not FileType.FILE or not entry.mode & 0o111:
+            return False
+        return 2 < entry.size <= LARGEST_SCRIPT and not layout.is_aside(path)
+
+    def _interpreter(self, path: ImagePath) -> ImagePath | Literal[""]:
+        """The real path of a script's interpreter; empty where it is no script."""
+        try:
+            head = self._scene.contents.read(path, LONGEST_LINE)
+        except FileNotFoundError:
+            return ""
+        if not head.startswith(b"#!"):
+            return ""
+        words = head[2:].partition(b"\n")[0].split()
+        if len(words) > 1 and words[0].endswith(b"/env"):
+            words = words[1:]
+        program = self._scene.command(decoded(words[0])) if words else None
+        entry = self._scene.entry(program) if program is not None else None
+        return entry.path if entry is not None else ""
 
     def _is_tool(self, path: ImagePath) -> bool:
         entry = self._scene.tree.get(path)
@@ -72,10 +114,10 @@ class _Packages:
         end = self._scene.entry(path) if entry.type is FileType.LINK else entry
         return end is not None and end.type is FileType.FILE and bool(end.mode & 0o111)
 
-    def _libraries(self, used: set[ImagePath], survey: packages.Ownership) -> Iterator[Want]:
+    def _libraries(self) -> Iterator[Want]:
         """Libraries of languages, and standard libraries that no package of the system owns."""
         roots: dict[ImagePath, str] = {}
-        for path in used:
+        for path in self._used:
             for root, what in layout.libraries(path, self._scene):
                 roots.setdefault(root, what)
         for root, what in sorted(roots.items()):

@@ -12,7 +12,7 @@ from slimpy.model import FileType, ImagePath
 
 _ASIDE = re.compile(
     r"/(?:usr/)?(?:local/)?(?:share/(?:doc|doc-base|man|info|locale|lintian|bug|help|gtk-doc"
-    r"|bash-completion|zsh|fish|aclocal|pkgconfig|cmake|gdb|devhelp|reportbug|examples)|include"
+    r"|bash-completion|zsh|fish|aclocal|pkgconfig|cmake|gdb|devhelp|reportbug|examples|i18n|gcc)|include"
     r"|src|lib/(?:debug|pkgconfig|cmake)|lib/[\w-]+-linux-[\w-]+/(?:pkgconfig|cmake))/"
     r"|/(?:usr/)?share/[\w.+-]+/(?:[\d.]+/)?(?:man|doc|docs|examples|locale)/"
     r"|/usr/lib/[\w.+-]+/(?:[\d.]+/)?(?:man|doc|docs|examples)/"

@@ -52,6 +52,8 @@ profile slimpy-shop flags=(attach_disconnected,mediate_deleted) {
   # Writable
   /run/ rw,
   /run/** rwkl,
+  /srv/cache/ rw,
+  /srv/cache/** rwkl,
   /tmp/ rw,
   /tmp/** rwkl,
   /var/lib/shop/ rw,

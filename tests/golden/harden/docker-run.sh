@@ -18,6 +18,7 @@ exec docker run --rm \
     --read-only \
     --tmpfs /run:rw,nosuid,nodev,noexec,mode=755,uid=33,gid=33 \
     --tmpfs /tmp:rw,nosuid,nodev,noexec,mode=1777,uid=33,gid=33 \
+    --volume shop-srv-cache:/srv/cache \
     --volume shop-var-lib-shop:/var/lib/shop \
     --sysctl net.ipv4.ip_unprivileged_port_start=0 \
     --publish "${PORT_80:-80}:80" \

@@ -35,6 +35,7 @@ ENTRIES = (
     ("/run", D, 0o755),
     ("/tmp", D, 0o1777),
     ("/var/lib/shop", D, 0o700),
+    ("/srv/cache", D, 0o755),
     ("/srv/cache/seed.bin", F, 0o644),
 )
 UNUSED = ImagePath("/app/unused")

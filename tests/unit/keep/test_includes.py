@@ -58,7 +58,7 @@ def test_patterns(pattern: str, kept: set[str]) -> None:
 def test_the_users_spelling_works_in_the_slim_image_too() -> None:
     keep = World(THINGS).decide(includes=("/l*/a.so", "/app/cur*/data", "/app/dangling"))
     assert {"/lib", "/app/current", "/app/dangling"} <= set(keep.reasons)
-    assert keep.reasons["/app/dangling"] == (Reason(Rule.INCLUDE, "", "--include /app/dangling"),)
+    assert keep.reasons["/app/dangling"] == (Reason(Rule.INCLUDE, "", "--keep /app/dangling"),)
 
 
 def test_stars_do_not_go_through_links() -> None:

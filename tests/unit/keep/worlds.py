@@ -13,7 +13,8 @@ from slimpy.image.contents import Member
 from slimpy.image.tree import Tree
 from slimpy.keep.decide import decide
 from slimpy.keep.scene import Scene
-from slimpy.model import Entry, FileType, Image, ImagePath, KeepSet, Reason, Rule
+from slimpy.model import Entry, FileType, Image, ImagePath, KeepSet, Level, Reason, Rule
+from slimpy.settings import Wishes
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,11 @@ class World:
         self,
         *events: FileEvent,
         includes: tuple[str, ...] = (),
+        wishes: Wishes | None = None,
         extra: Mapping[ImagePath, tuple[Reason, ...]] | None = None,
         ignore: tuple[str, ...] = (),
+        level: Level = Level.MINIMAL,
+        disabled: frozenset[Rule] = frozenset(),
         **trace: Any,
     ) -> KeepSet:
         return decide(
@@ -143,9 +147,11 @@ class World:
             self.tree,
             trace_of(events, **trace),
             self.store,
-            includes=includes,
+            wishes=wishes or Wishes(keep=includes),
             extra=extra,
             ignore=ignore,
+            level=level,
+            disabled=disabled,
         )
 
 
@@ -164,22 +170,35 @@ def files_kept(keep: KeepSet, world: World) -> set[str]:
 
 
 def elf(
-    *, interpreter: str = "", needed: tuple[str, ...] = (), soname: str = "", text: bytes = b""
+    *,
+    interpreter: str = "",
+    needed: tuple[str, ...] = (),
+    soname: str = "",
+    imports: tuple[str, ...] = (),
+    text: bytes = b"",
 ) -> bytes:
     """A little 64-bit x86 ELF file: a program if it has an interpreter or needs nothing.
 
-    ``text`` is put in where code would be.
+    ``text`` is put in where code would be; ``imports`` are its undefined symbols.
     """
-    shared = bool(needed or soname or interpreter)
+    shared = bool(needed or soname or interpreter or imports)
     strings = b"\0"
     tags = []
     for tag, value in [*((1, name) for name in needed), *([(14, soname)] if soname else [])]:
         tags.append((tag, len(strings)))
         strings += value.encode() + b"\0"
+    symbols = bytes(24) if imports else b""
+    for symbol in imports:
+        symbols += struct.pack("<IBBHQQ", len(strings), 0x12, 0, 0, 0, 0)
+        strings += symbol.encode() + b"\0"
     headers = 64 + 3 * 56
     name = interpreter.encode() + b"\0"
     at_strings = headers + len(name)
-    at_tags = (at_strings + len(strings) + 15) // 16 * 16
+    at_symbols = (at_strings + len(strings) + 15) // 16 * 16
+    at_tags = (at_symbols + len(symbols) + 15) // 16 * 16
+    if imports:
+        # The reader takes the table to end where the next one begins.
+        tags += [(6, at_symbols), (4, at_symbols + len(symbols))]
     dynamic = b"".join(
         struct.pack("<qQ", *tag) for tag in (*tags, (5, at_strings), (10, len(strings)), (0, 0))
     )
@@ -196,6 +215,7 @@ def elf(
         "<HHIQQQIHHHHHH", kind, 62, 1, 0, 64, 0, 0, 64, 56, len(segments), 0, 0, 0
     )
     image = (header + b"".join(segments)).ljust(headers, b"\0") + name + strings
+    image = image.ljust(at_symbols, b"\0") + symbols
     return image.ljust(at_tags, b"\0") + dynamic + text
 
 
