@@ -52,7 +52,7 @@ def run(work: Callable[[], object]) -> int:
             _drop(sys.stdout)
             return _failed(_disk_full(error))
         return _bug(error)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # the last resort: a bug is told, not traced
         return _bug(error)
     finally:
         signal.alarm(0)

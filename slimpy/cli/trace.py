@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from slimpy.cli.options import FilePath, ProbeFlags, plan_of, probe_options
-from slimpy.errors import ProbeFailedError
+from slimpy.errors import ProbeFailedError, UsageError
 from slimpy.settings import checked_reference, default_trace_file
 
 HOST_COMMAND_SECONDS = 3600.0
@@ -44,6 +45,9 @@ def command(
     plan = plan_of(flags)
     file = output or default_trace_file(image)
     traces.check_writable(file)
+    if host_command and shutil.which(host_command[0]) is None:
+        message = f"There is no program {host_command[0]!r} here to run beside the app."
+        raise UsageError(message)
 
     def accompany(addresses: Mapping[int, tuple[str, int]]) -> None:
         if isinstance(progress, LiveLine):

@@ -97,8 +97,9 @@ class DockerEngine:
             self._client.images.pull(repository, tag=tag or "latest")
             return self._client.api.inspect_image(reference)
         except (DockerException, OSError) as error:
+            doing = f"pulling {reference}"
             if is_disk_full(error):
-                raise disk_full(f"pulling {reference}") from error
+                raise disk_full(doing) from error
             raise _not_found(reference, f"pulling it failed: {explained(error)}") from error
 
     def _check_platform(self, image: Image) -> None:

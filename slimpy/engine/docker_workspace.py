@@ -132,7 +132,7 @@ class DockerWorkspace:
 
     def _tool(self, name: str, *arguments: str) -> Iterator[bytes]:
         """Run a tool in the pristine container and yield its output; a failure comes after it."""
-        complaints = b""
+        complaints, doing = b"", "reading the image"
         with self._started(toolbox.tool(name, *arguments)) as process:
             self._readers.add(process)
             try:
@@ -143,7 +143,7 @@ class DockerWorkspace:
                         complaints = (complaints + data)[-4000:]
                 code = process.exit_code()
             except (TimeoutError, ConnectionError) as error:
-                raise engine_lost("reading the image") from error
+                raise engine_lost(doing) from error
         self._readers.discard(process)
         if code not in (0, 1):
             message = f"Reading the image failed: {name} ended with exit code {code}."

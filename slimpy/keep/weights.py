@@ -9,6 +9,7 @@ from typing import BinaryIO
 from slimpy.image.contents import Contents, Member
 from slimpy.image.tree import Tree
 from slimpy.keep.decide import NO_WISHES, decide
+from slimpy.keep.policy import TABLE
 from slimpy.keep.scene import Scene, is_within
 from slimpy.model import FileType, ImagePath, KeepSet, Level, Reason, Rule
 from slimpy.settings import Wishes
@@ -72,27 +73,39 @@ def weigh(
     """Every level's weight, the least careful first.
 
     ``keep`` is what was decided at ``level``, and exact; what rounds of mending added counts at
-    every level. A lower level is decided anew: what it reads has been read. So is a higher one, but
-    for it nothing is read of files that are not kept.
+    every level. A lower level is decided anew: what it reads has been read. For a higher one only
+    its further rules are asked, on top of what is kept, and nothing is read of other files.
     """
     weights = []
     for other in Level:
         exact = level.includes(other)
         decided = keep
         if other is not level:
+            answered = set() if exact else {p.rule for p in TABLE if level.includes(p.level)}
             decided = decide(
                 scene.image,
                 scene.tree,
                 scene.trace,
                 scene.contents if exact else _OnlyKept(scene.contents, keep),
                 wishes=wishes,
-                extra=_mended(keep),
+                extra=_mended(keep) if exact else _files(scene.tree, keep),
                 ignore=scene.ignore,
                 level=other,
-                disabled=disabled,
+                disabled={rule for rule in Rule if rule in disabled or rule in answered},
             )
         weights.append(_weight(scene.tree, decided, other, exact=exact))
     return tuple(weights)
+
+
+def _files(tree: Tree, keep: KeepSet) -> Mapping[ImagePath, tuple[Reason, ...]]:
+    """What is kept whole; links and directories come with it."""
+    whole = (path for path in keep.reasons if path not in keep.placeholders)
+    entries = (tree.get(path) for path in whole)
+    return {
+        entry.path: keep.reasons[entry.path]
+        for entry in entries
+        if entry is not None and entry.type is FileType.FILE
+    }
 
 
 def _mended(keep: KeepSet) -> Mapping[ImagePath, tuple[Reason, ...]]:

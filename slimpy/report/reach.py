@@ -47,10 +47,10 @@ def _code(coverage: Coverage) -> Iterator[str]:
 def _commands(coverage: Coverage) -> Iterator[str]:
     kept = sorted({command for item in coverage.commands for command in item.kept})
     removed = sorted({command for item in coverage.commands for command in item.removed})
-    if kept:
-        yield f"{len(kept)} commands of the app's scripts never ran, kept: {_first(kept)}"
-    if removed:
-        yield f"{len(removed)} commands of the app's scripts never ran, removed: {_first(removed)}"
+    for what, names in (("kept", kept), ("removed", removed)):
+        if names:
+            count = "1 command" if len(names) == 1 else f"{len(names)} commands"
+            yield f"{count} of the app's scripts never ran, {what}: {_first(names)}"
 
 
 def _first(names: Iterable[str]) -> str:

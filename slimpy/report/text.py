@@ -180,7 +180,7 @@ def _differences(item: ExchangeFacts) -> Iterator[str]:
 
 def _advice(report: Report) -> Iterator[str]:
     if any(cause.startswith("missing:") for cause in report.causes):
-        yield "Keep the missing paths with --include PATH, or allow more rounds with --repair 5."
+        yield "Keep the missing paths with --keep PATH, or allow more rounds with --repair 5."
     if any(cause.startswith("not permitted") for cause in report.causes):
         yield "Try --as-root: the app may need rights that only root has."
     if report.slim and not report.slim.reference:

@@ -17,7 +17,7 @@ from slimpy.errors import (
 
 
 def as_slim_error(error: ProbeError, reference: str) -> SlimError:
-    """A probe's failure on the original image as an error with its exit code and the last log lines.
+    """A probe's failure on the original image as an error with its exit code and last log lines.
 
     Args:
         error: what the probes said.

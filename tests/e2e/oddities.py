@@ -44,8 +44,12 @@ class Ended:
 
 
 def slim(
-    *arguments: str, cwd: Path, env: dict[str, str] | None = None, before: tuple[str, ...] = (), **more: Any
-) -> Ended:  # fmt: skip
+    *arguments: str,
+    cwd: Path,
+    env: dict[str, str] | None = None,
+    before: tuple[str, ...] = (),
+    **more: Any,
+) -> Ended:
     """Run the program to its end; ``before`` is a command that runs it."""
     with subprocess.Popen(
         [*before, *program(*arguments)],
@@ -102,7 +106,9 @@ class Images:
         options = [f"--change={change}" for change in changes]
         options += [f"--platform={platform}"] if platform else []
         command = ["docker", "import", *options, "-", tag]
-        subprocess.run(command, input=archive(files), check=True, timeout=SECONDS, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            command, input=archive(files), check=True, timeout=SECONDS, stdout=subprocess.DEVNULL
+        )
         self.names += [tag, tag.replace(":", ".slim:")]
         return tag
 

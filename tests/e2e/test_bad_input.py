@@ -1,4 +1,4 @@
-"""What users get wrong, and what images and machines get wrong: one clear sentence, an exit code."""
+"""What users, images and machines get wrong: one clear sentence, an exit code of its own."""
 
 from __future__ import annotations
 
@@ -45,7 +45,18 @@ def test_an_unknown_image(engine: DockerEngine, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "image",
-    ["", " ", "Upper/Case", "a b", "-x", "../../version", "app@sha256:12", "a\x1b[31mb", "a\nb", "é"],
+    [
+        "",
+        " ",
+        "Upper/Case",
+        "a b",
+        "-x",
+        "../../version",
+        "app@sha256:12",
+        "a\x1b[31mb",
+        "a\nb",
+        "é",
+    ],
 )
 def test_a_name_that_no_image_can_have(image: str, tmp_path: Path) -> None:
     done = slim("build", "--", image, cwd=tmp_path)
@@ -97,7 +108,9 @@ def test_no_engine(tmp_path: Path) -> None:
     dead = f"unix://{tmp_path}/docker.sock"
     done = slim("build", "app", cwd=tmp_path, env=environment(DOCKER_HOST=dead))
     assert done.code == 3
-    assert first_line(done) == f"slim: No Docker Engine answers at {dead}: No such file or directory."
+    assert (
+        first_line(done) == f"slim: No Docker Engine answers at {dead}: No such file or directory."
+    )
     for odd in ("foo://bar", "tcp://x:abc", "tcp://127.0.0.1:1"):
         done = slim("build", "app", cwd=tmp_path, env=environment(DOCKER_HOST=odd))
         assert done.code == 3 and odd in first_line(done)
@@ -230,15 +243,23 @@ def test_a_full_disk_for_temporary_files(images: Images, tmp_path: Path) -> None
 def test_a_full_disk_for_the_report(images: Images, tmp_path: Path) -> None:
     image = images.odd("serve")
     full = slim(
-        "build", image, "--report-dir", str(tmp_path / "full"), cwd=tmp_path,
+        "build",
+        image,
+        "--report-dir",
+        str(tmp_path / "full"),
+        cwd=tmp_path,
         before=on_full_disk(tmp_path / "full", "64k", filled=True),
-    )  # fmt: skip
+    )
     assert full.code == 11 and "no space left" in first_line(full)
     assert "index" not in full.talk, "found out before the work"
     done = slim(
-        "build", image, "--report-dir", str(tmp_path / "small"), cwd=tmp_path,
+        "build",
+        image,
+        "--report-dir",
+        str(tmp_path / "small"),
+        cwd=tmp_path,
         before=on_full_disk(tmp_path / "small", "8k"),
-    )  # fmt: skip
+    )
     assert done.code == 11 and "no space left" in first_line(done)
     assert not images.has(image.replace(":", ".slim:")), "nothing is tagged without its report"
     assert not leftovers(images.engine, done.pid)
@@ -253,7 +274,9 @@ def test_an_image_that_differs_is_not_tagged(images: Images, tmp_path: Path) -> 
     assert not images.has(tag)
     report = json.loads((tmp_path / "report/report.json").read_text())
     assert report["status"].startswith("failed: ") and report["slim"]["reference"] == ""
-    assert any(item["verdict"] == "different" and item["differences"] for item in report["exchanges"])
+    assert any(
+        item["verdict"] == "different" and item["differences"] for item in report["exchanges"]
+    )
     kept = slim("build", image, "--repair", "1", "--keep-failed", "--json", cwd=tmp_path)
     assert kept.code == 13 and images.has(tag)
     assert json.loads(kept.result)["status"].startswith("failed: ")
@@ -269,7 +292,11 @@ def test_errors_are_one_json_document_if_wanted(images: Images, tmp_path: Path) 
     for code, arguments in cases.items():
         done = slim("build", *arguments, "--json", cwd=tmp_path)
         document = json.loads(done.result)
-        assert (done.code, document["exit_code"], document["schema"]) == (code, code, "slimpy-error")
+        assert (done.code, document["exit_code"], document["schema"]) == (
+            code,
+            code,
+            "slimpy-error",
+        )
         assert document["message"] in done.talk
 
 
@@ -349,6 +376,28 @@ def test_output_goes_to_a_full_disk(images: Images, tmp_path: Path) -> None:
     script = 'exec "$@" >/dev/full'
     done = slim("build", images.odd("serve"), cwd=tmp_path, before=("sh", "-c", script, "sh"))
     assert done.code == 11 and "no space left" in first_line(done)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["No Name"], 2, "'No Name' is not the name or ID of an image"),
+        (["slimpy-test/no-such:1", "--output", "none/file"], 10, "none/file"),
+        (
+            ["slimpy-test/no-such:1", "--", "nothing", "x"],
+            2,
+            "no program 'nothing'",
+        ),
+        (["slimpy-test/no-such:1", "--probe-file", "none.yaml"], 9, "none.yaml"),
+    ],
+)
+def test_a_trace_that_cannot_be_taken(
+    arguments: list[str], code: int, said: str, tmp_path: Path
+) -> None:
+    done = slim("trace", *arguments, cwd=tmp_path)
+    assert done.code == code
+    assert said in first_line(done)
+    assert not list(tmp_path.iterdir())
 
 
 def test_why_without_a_report(tmp_path: Path) -> None:

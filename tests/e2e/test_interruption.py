@@ -191,13 +191,15 @@ def test_what_a_killed_run_left_goes_at_the_next_start(
 def test_the_engine_dies_half_way(
     stage: str, shy: str, engine: DockerEngine, tmp_path: Path
 ) -> None:
-    with Proxy(tmp_path / "engine.sock") as proxy:
-        with running(tmp_path, shy, DOCKER_HOST=proxy.url) as run:
-            run.wait_for(stage)
-            if stage in ("index", "pack"):
-                eventually(lambda: len(containers(engine, run.process.pid)) == 2, timeout=SECONDS)
-            proxy.cut()
-            code, _, talk = run.end()
+    with (
+        Proxy(tmp_path / "engine.sock") as proxy,
+        running(tmp_path, shy, DOCKER_HOST=proxy.url) as run,
+    ):
+        run.wait_for(stage)
+        if stage in ("index", "pack"):
+            eventually(lambda: len(containers(engine, run.process.pid)) == 2, timeout=SECONDS)
+        proxy.cut()
+        code, _, talk = run.end()
     assert code == 12, talk
     assert "slim: The engine stopped answering while" in talk
     engine.sweep()
@@ -230,6 +232,8 @@ def test_two_builds_side_by_side(images: Images, engine: DockerEngine, tmp_path:
         ends = [one.end(), two.end()]
     assert [code for code, _, _ in ends] == [0, 0], ends
     assert images.has(image.replace(":", ".slim:"))
-    made = [json.loads(next(place.glob("slim-report/*/report.json")).read_text()) for place in places]
+    made = [
+        json.loads(next(place.glob("slim-report/*/report.json")).read_text()) for place in places
+    ]
     assert made[0]["slim"]["id"] == made[1]["slim"]["id"]
     assert not leftovers(engine, one.process.pid) + leftovers(engine, two.process.pid)

@@ -38,9 +38,7 @@ def dead_pid() -> int:
 def test_ids_are_unique_and_can_be_tags() -> None:
     first, second = session.session_id(), session.session_id()
     assert first != second
-    assert len(first) < 128 and not set(first) - set(
-        "abcdefghijklmnopqrstuvwxyz0123456789.-_"
-    )  # fmt: skip
+    assert len(first) < 128 and not set(first) - set("abcdefghijklmnopqrstuvwxyz0123456789.-_")
     assert session.temporary_tag().startswith(f"{TEMPORARY_REPOSITORY}:")
 
 
@@ -90,8 +88,18 @@ def test_after_a_week_a_session_is_over_wherever_it_was() -> None:
 
 @pytest.mark.parametrize(
     "odd",
-    ["", "latest", "a.b.c.d.e", "1.0", "host.1.2.3", "host.1.2.3.4.5", "host.-1.2.3.n", "host.².2.3.n", "..0.0."],
-)  # fmt: skip
+    [
+        "",
+        "latest",
+        "a.b.c.d.e",
+        "1.0",
+        "host.1.2.3",
+        "host.1.2.3.4.5",
+        "host.-1.2.3.n",
+        "host.².2.3.n",
+        "..0.0.",
+    ],
+)
 def test_what_is_no_id_of_ours_is_not_over(odd: str) -> None:
     assert not is_over(odd)
 

@@ -41,10 +41,33 @@ def test_names_that_are_good(reference, tag):
 @pytest.mark.parametrize(
     "reference",
     [
-        "", " ", "App", "a b", "-a", "a-", "a//b", "/a", "a/", ".", "..", "../a", "a/../b", "a:", ":1", "a:b:c",
-        "a@b", "a@sha256:12", f"@{DIGEST}", "a\n", "a\x1b", "é", "a" * 300, "a:" + "1" * 129, "http://a",
+        "",
+        " ",
+        "App",
+        "a b",
+        "-a",
+        "a-",
+        "a//b",
+        "/a",
+        "a/",
+        ".",
+        "..",
+        "../a",
+        "a/../b",
+        "a:",
+        ":1",
+        "a:b:c",
+        "a@b",
+        "a@sha256:12",
+        f"@{DIGEST}",
+        "a\n",
+        "a\x1b",
+        "é",
+        "a" * 300,
+        "a:" + "1" * 129,
+        "http://a",
     ],
-)  # fmt: skip
+)
 def test_names_that_are_not(reference):
     with pytest.raises(UsageError) as caught:
         checked_reference(reference)

@@ -291,9 +291,7 @@ def _is_closed(path: ImagePath) -> bool:
 
 
 def _secret_text(path: ImagePath) -> str:
-    return (
-        f"{display(path)} looks like a secret and was not used: it is left out (--keep keeps it)"
-    )
+    return f"{display(path)} looks like a secret and was not used: it is left out (--keep keeps it)"
 
 
 def _too_large(directory: ImagePath, count: int, size: int) -> TraceWarning:

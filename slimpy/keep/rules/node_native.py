@@ -56,10 +56,11 @@ def is_foreign(scene: Scene, path: str) -> bool:
     ours = _OURS.get(scene.image.architecture, frozenset({scene.image.architecture}))
     if machines and not machines & ours:
         return True
-    return bool(words & (_GLIBC if _has_musl(scene) else _MUSL))
+    return bool(words & (_GLIBC if has_musl(scene) else _MUSL))
 
 
-def _has_musl(scene: Scene) -> bool:
+def has_musl(scene: Scene) -> bool:
+    """Whether the image's C library is musl."""
     library = scene.walk("/lib").real or ROOT
     return any(name(entry.path).startswith("ld-musl-") for entry in scene.tree.children(library))
 

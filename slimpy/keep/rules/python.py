@@ -224,7 +224,7 @@ class PythonReach:
     def _computed(self, path: ImagePath, text: str, version: str) -> Iterator[Finding]:
         """Modules that a name can lead to that is put together from ``text`` and something."""
         if found := _PREFIX.fullmatch(text):
-            yield from self._graph.follow(Name(found[1], version, path, weak=True, opens=True))
+            yield from self._graph.follow(Name(found[1], version, path, weak=True, begins=True))
         elif _RELATIVE.fullmatch(text):
             parts = text[1:].split(".")
             yield from self._graph.follow_within(parent(path), parts, version, path)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from slimpy.image.tree import name, parent
-from slimpy.keep.rules.python_modules import Module, Modules
+from slimpy.keep.rules.python_modules import Modules
 from slimpy.keep.scene import Scene, Want
 from slimpy.model import FileType, ImagePath, Reason, Rule, display
 
@@ -25,7 +25,9 @@ class Name:
     """A dotted name that the file ``by`` has for something.
 
     ``weak`` names are constants, not imports: they count if their outermost package is in use.
-    ``opens`` means the whole package, if the name leads to one. ``version`` is that of Python.
+    ``opens`` means the whole package, if the name leads to one that is not of the standard library;
+    ``begins`` that it is the beginning of computed names, so any module in that package is meant.
+    ``version`` is that of Python.
     """
 
     text: str
@@ -33,6 +35,7 @@ class Name:
     by: ImagePath
     weak: bool = False
     opens: bool = False
+    begins: bool = False
 
 
 class Graph:
@@ -41,7 +44,7 @@ class Graph:
     def __init__(self, scene: Scene, modules: Modules) -> None:
         self._scene = scene
         self._modules = modules
-        self._names: dict[tuple[str, str, bool, bool], Name] = {}
+        self._names: dict[tuple[str, str, bool, bool, bool], Name] = {}
         self._tops: set[str] = set()
         self._sleeping: dict[str, list[Name]] = {}
         self._wanted: set[ImagePath] = set()
@@ -83,7 +86,7 @@ class Graph:
 
     def follow(self, new: Name) -> Iterator[Want]:
         """What a name leads to; later roots and packages may add to it."""
-        key = (new.text, new.version, new.weak, new.opens)
+        key = (new.text, new.version, new.weak, new.opens, new.begins)
         if key in self._names or len(self._names) >= MOST_NAMES:
             return
         self._names[key] = new
@@ -126,15 +129,11 @@ class Graph:
             if known.weak and not min(parts, 2) <= module.depth >= parts - MOST_BEHIND:
                 continue
             yield from self._keep(module.files, known.by, f"import of {display(known.text)}")
-            if known.opens and module.depth == parts and self._may_open(module):
-                assert module.package is not None
+            if module.package is None or module.depth != parts:
+                continue
+            is_library = bool(module.files) and self._modules.is_library(module.files[0])
+            if known.begins or (known.opens and not is_library):
                 yield from self.open(module.package, known.version, known.by)
-
-    def _may_open(self, module: Module) -> bool:
-        """Whether a package is of a kind that is loaded by name: the standard library is not."""
-        if module.package is None or not module.files:
-            return module.package is not None and not self._modules.is_library(module.package)
-        return module.depth > 1 or not self._modules.is_library(module.files[0])
 
     def _keep(self, paths: Iterable[ImagePath], by: ImagePath, detail: str) -> Iterator[Want]:
         for path in paths:

@@ -27,6 +27,7 @@ SUFFIXES = (".py", ".pyc", ".so")
 
 _VERSION = re.compile(r"/(?:python|pypy)(\d+\.\d+)t?(?=/|$)")
 _TAG = re.compile(r"\.(?:cpython-|pypy|cp)?(\d)(\d{1,2})t?(?=[-.])")
+_STEM = re.compile(r"[\w-]+")  # no identifier: migrations are called 0001_initial
 _SITES = frozenset({"site-packages", "dist-packages"})
 _LIBRARY = re.compile(r"(.*/(?:lib|lib64|lib-python)/(?:python|pypy)?\d[\w.]*)(?:/.*)?")
 
@@ -198,7 +199,7 @@ class Modules:
                 folder.folders[base] = end.path
         elif end.type is FileType.FILE and base.endswith(SUFFIXES):
             stem = base.partition(".")[0]
-            if stem.isidentifier() or "-" in stem:
+            if _STEM.fullmatch(stem):
                 folder.code.setdefault(stem, []).append(child.path)
 
     def _library(self, path: ImagePath) -> ImagePath | None:

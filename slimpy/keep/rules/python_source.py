@@ -43,7 +43,8 @@ _LONG = ('"' * 3, "'" * 3)
 _PLAIN = re.compile(r"[\w.:/%{}()+@*\-]++", re.ASCII)
 _STATEMENT = re.compile(
     r"""[ \t\f]*+ (?:
-      from [ \t]++ (?P<module> \.[. \t]*+ (?: (?!import\b) [\w.]++ )?+ | \w++ (?: [ \t]*+ \. [ \t]*+ \w++ )*+ )
+      from [ \t]++
+        (?P<module> \.[. \t]*+ (?: (?!import\b) [\w.]++ )?+ | \w++ (?: [ \t]*+ \. [ \t]*+ \w++ )*+ )
         [ \t]*+ import (?!\w) [ \t]*+
         (?: \( (?P<inside> [^()]{0,65536} ) \) | (?P<names> [^\n;]*+ ) )
     | import [ \t]++ (?P<modules> [^\n;]*+ )

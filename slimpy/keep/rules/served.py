@@ -50,8 +50,8 @@ _DATA_DIRECTORIES = frozenset(
     }
 )
 _ROOTS = re.compile(
-    rb"(?:^|[;{])[ \t]*(?:root[ \t]+(?:\*[ \t]+)?|alias[ \t]+|DocumentRoot[ \t]+"
-    rb"|(?:Script)?Alias(?:Match)?[ \t]+\S{1,200}[ \t]+|<Directory[ \t]+"
+    rb"(?:^|[;{])[ \t]*(?:root[ \t]+(?:\*[ \t]+)?|DocumentRoot[ \t]+"
+    rb"|(?:Script)?Alias(?:Match)?[ \t]+\S{1,200}[ \t]+|alias[ \t]+|<Directory[ \t]+"
     rb"|server\.document-root[ \t]*=[ \t]*|doc_root[ \t]*=[ \t]*)[\"']?(/[^\s;\"'>]{1,1000})",
     re.MULTILINE | re.IGNORECASE,
 )

@@ -188,7 +188,7 @@ class _Scripts:
         self, read: _Read, words: Iterable[str], bases: tuple[str, ...]
     ) -> Iterator[Finding]:
         for word in sorted(words):
-            places = [word] if word.startswith("/") else [f"{base}/{word}" for base in bases]
+            places = tuple(_places(word, bases, read.path))
             found = [path for place in places for path in shell_paths.named(self._scene, place)]
             if not found and "/" not in word and (path := self._scene.command(word)):
                 found = [path]

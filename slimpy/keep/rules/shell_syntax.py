@@ -26,6 +26,9 @@ _WORDS = frozenset(
         *("simple_expansion", "expansion", "command_substitution", "number"),
     }
 )
+_FOR_PROGRAMS = frozenset({"command", "declaration_command"})
+"""What is around an assignment whose value a program gets in its environment."""
+
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED_IN_QUOTES = re.compile(r'\\([$`"\\\n])')
 
@@ -169,6 +172,9 @@ class _Reader:
             function = _text(node.child_by_field_name("name"))
         # A substitution inside of a word starts commands of its own, with words of their own.
         in_word = (visit.in_word or kind in _WORDS) and kind != "command_substitution"
+        if kind == "variable_assignment" and visit.above not in _FOR_PROGRAMS:
+            # The value counts where the variable is used.
+            in_word = True
         behind = tuple(_words_behind(node)) if kind == "redirected_statement" else ()
         return [_Visit(child, kind, function, in_word, behind) for child in node.children]
 

@@ -50,20 +50,10 @@ def all_character_sets(scene: Scene, head: Head) -> Iterator[Want]:
 
 def _converters(scene: Scene, head: Head, wanted: Callable[[str], bool]) -> Iterator[Want]:
     why = reason(head, "converters of character sets")
-    directories = (*library_directories(head), *_multiarch(scene))
-    for directory in dict.fromkeys(directories):
+    for directory in library_directories(scene, head):
         for entry in below(scene, f"{directory}/gconv", 64 << 20):
             if wanted(name(entry.path)):
                 yield Want(entry.path, why)
-
-
-def _multiarch(scene: Scene) -> Iterator[str]:
-    """``/usr/lib/x86_64-linux-gnu`` and the like."""
-    real = scene.walk("/usr/lib").real
-    if real is not None:
-        for entry in scene.tree.children(real):
-            if "-linux-" in name(entry.path):
-                yield entry.path
 
 
 def locales(scene: Scene, head: Head) -> Iterator[Want]:
@@ -132,5 +122,5 @@ def readline(scene: Scene, head: Head) -> Iterator[Want]:
 def unwinder(scene: Scene, head: Head) -> Iterator[Want]:
     """The library that glibc loads when a thread is cancelled or exits."""
     why = reason(head, "glibc loads it when a thread ends")
-    places = (*library_directories(head), *_multiarch(scene))
-    yield from files(scene, [f"{p}/libgcc_s.so.1" for p in dict.fromkeys(places)], why)
+    places = library_directories(scene, head)
+    yield from files(scene, [f"{place}/libgcc_s.so.1" for place in places], why)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from slimpy.image.tree import parent
+from slimpy.image.tree import name, parent
 from slimpy.keep.programs import Head
 from slimpy.keep.scene import Scene, Want
 from slimpy.keep.standins import SECRETS
@@ -53,7 +53,12 @@ def whole(scene: Scene, directories: Iterable[str], why: Reason, limit: int) -> 
         yield from (Want(entry.path, why) for entry in inside)
 
 
-def library_directories(head: Head) -> tuple[str, ...]:
-    """Where modules of a library are looked for: beside it, and in the common directories."""
-    beside = parent(head.entry.path)
-    return tuple(dict.fromkeys((beside, "/usr/lib", "/usr/lib64", "/lib", "/usr/local/lib")))
+def library_directories(scene: Scene, head: Head) -> tuple[str, ...]:
+    """Where modules of a library are looked for: beside it, and in the common directories, also
+    those of Debian's architectures such as ``/usr/lib/x86_64-linux-gnu``.
+    """
+    common = ["/usr/lib", "/usr/lib64", "/lib", "/usr/local/lib"]
+    real = scene.walk("/usr/lib").real
+    if real is not None:
+        common += [e.path for e in scene.tree.children(real) if "-linux-" in name(e.path)]
+    return tuple(dict.fromkeys((parent(head.entry.path), *common)))

@@ -53,7 +53,7 @@ def hashed_certificates(scene: Scene, head: Head) -> Iterator[Want]:
 def openssl(scene: Scene, head: Head) -> Iterator[Want]:
     """Providers and engines, and what the configuration includes (config(5ssl))."""
     why = reason(head, "modules of OpenSSL")
-    for directory in library_directories(head):
+    for directory in library_directories(scene, head):
         for kind in ("ossl-modules", "engines-3", "engines-1.1"):
             yield from whole(scene, (f"{directory}/{kind}",), why, LARGEST_MODULES)
     for configuration in _CONFIGURATIONS:
@@ -99,7 +99,7 @@ def _services(scene: Scene, head: Head, services: tuple[str, ...]) -> Iterator[W
 def _modules(scene: Scene, head: Head, text: str) -> Iterator[Want]:
     why = reason(head, "PAM module")
     for module in sorted(set(_MODULE.findall(text))):
-        for directory in library_directories(head):
+        for directory in library_directories(scene, head):
             yield from files(scene, (f"{directory}/security/{module}",), why)
 
 
@@ -107,7 +107,7 @@ def p11_kit(scene: Scene, head: Head) -> Iterator[Want]:
     """Modules that are registered, and the trust module."""
     why = reason(head, "modules of p11-kit")
     yield from whole(scene, ("/etc/pkcs11", "/usr/share/p11-kit/modules"), why, 1 << 20)
-    for directory in library_directories(head):
+    for directory in library_directories(scene, head):
         yield from files(scene, (f"{directory}/pkcs11/p11-kit-trust.so",), why)
 
 
@@ -116,7 +116,7 @@ def kerberos(scene: Scene, head: Head) -> Iterator[Want]:
     why = reason(head, "configuration and plugins of Kerberos")
     yield from files(scene, ("/etc/krb5.conf",), why)
     yield from whole(scene, ("/etc/krb5.conf.d",), why, 1 << 20)
-    places = [f"{directory}/krb5/plugins" for directory in library_directories(head)]
+    places = [f"{directory}/krb5/plugins" for directory in library_directories(scene, head)]
     yield from whole(scene, places, why, LARGEST_MODULES)
 
 
@@ -125,7 +125,7 @@ def sasl(scene: Scene, head: Head) -> Iterator[Want]:
     bring a library of databases.
     """
     why = reason(head, "mechanisms of SASL")
-    for directory in library_directories(head):
+    for directory in library_directories(scene, head):
         for entry in below(scene, f"{directory}/sasl2", LARGEST_MODULES):
             if not name(entry.path).startswith("libsasldb."):
                 yield Want(entry.path, why)

@@ -68,8 +68,8 @@ _LEFT_OUT_OF_LIBRARIES = frozenset(
 )
 
 _SITE = re.compile(r"(/.*/(?:site|dist)-packages)/([^/]+)")
-_GEM = re.compile(r"(/.*/gems/[\w.-]+-\d[\w.]*)/")
-_NODE = re.compile(r"(/.*/node_modules/(?:@[^/]+/)?[^/@.][^/]*)/")
+_GEM = re.compile(r"(/(?:.*/)?gems/[\w.-]+-\d[\w.]*)/")
+_NODE = re.compile(r"(/(?:.*/)?node_modules/(?:@[^/]+/)?[^/@.][^/]*)/")
 
 
 def is_tool_directory(path: ImagePath) -> bool:

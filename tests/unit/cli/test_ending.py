@@ -44,11 +44,19 @@ def raising(error: BaseException):
         (click.UsageError("bad option"), 2, "Error: bad option\n"),
         (click.Abort(), 130, "slim: Interrupted; everything"),
         (KeyboardInterrupt(), 130, "slim: Interrupted; everything"),
-        (OSError(errno.ENOSPC, "full", "/tmp/x"), 11, "slim: There is no space left on this machine: /tmp/x."),
+        (
+            OSError(errno.ENOSPC, "full", "/x"),
+            11,
+            "slim: There is no space left on this machine: /x.",
+        ),
         (OSError(errno.EIO, "broken"), 1, "slim: Internal error, a bug in slimpy: OSError"),
-        (ZeroDivisionError(ESCAPE), 1, "slim: Internal error, a bug in slimpy: ZeroDivisionError: \\x1b"),
+        (
+            ZeroDivisionError(ESCAPE),
+            1,
+            "slim: Internal error, a bug in slimpy: ZeroDivisionError: \\x1b",
+        ),
     ],
-)  # fmt: skip
+)
 def test_every_failure_has_its_code_and_message(error, code, said, capsys, monkeypatch):
     monkeypatch.delenv("SLIMPY_DEBUG", raising=False)
     assert ending.run(raising(error)) == code
@@ -164,15 +172,24 @@ def test_a_signal_that_is_ignored_stays_so():
 def test_closed_streams_are_no_crash(redirect):
     command = f'"{sys.executable}" -m slimpy why /x {redirect}; echo $?'
     done = subprocess.run(
-        ["sh", "-c", command], capture_output=True, text=True, check=True, timeout=30,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}, cwd="/",
-    )  # fmt: skip
+        ["sh", "-c", command],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        cwd="/",
+    )
     assert done.stdout == "16\n" and "Traceback" not in done.stderr
 
 
-def test_exit_codes_are_apart_and_told():
+def test_exit_codes_are_apart():
     """Every class of failure owns a code, and no code means two things."""
-    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, SlimError)]  # fmt: skip
+    kinds = [
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, SlimError)
+    ]
     meanings = {(kind.exit_code, kind.meaning) for kind in kinds}
     assert len(meanings) == len({code for code, _ in meanings})
     assert {code for code, _ in meanings} == set(range(1, 17))
@@ -181,7 +198,10 @@ def test_exit_codes_are_apart_and_told():
 def test_every_verb_has_help():
     for verb in VERBS:
         done = subprocess.run(
-            [sys.executable, "-m", "slimpy", verb, "--help"], capture_output=True, text=True,
-            check=True, timeout=30,
-        )  # fmt: skip
+            [sys.executable, "-m", "slimpy", verb, "--help"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
+        )
         assert re.match(rf"Usage: slim {verb} ", done.stdout)

@@ -8,7 +8,17 @@ import sys
 
 import pytest
 
-HEAVY = ("docker", "requests", "httpx2", "rich", "msgspec", "elftools", "yaml", "selectolax", "psutil")
+HEAVY = (
+    "docker",
+    "requests",
+    "httpx2",
+    "rich",
+    "msgspec",
+    "elftools",
+    "yaml",
+    "selectolax",
+    "psutil",
+)
 SCRIPT = """
 import json, sys
 from slimpy.cli import main

@@ -35,7 +35,11 @@ def api_error(status: int, text: str, kind: type[APIError] = APIError) -> APIErr
     ("error", "wanted", "said"),
     [
         (api_error(500, FULL), DiskFullError, "no space left at the engine while working"),
-        (api_error(500, "broken\n\x1b[31mpipe"), EngineLostError, "while working: broken \x1b[31mpipe."),
+        (
+            api_error(500, "broken\n\x1b[31mpipe"),
+            EngineLostError,
+            "while working: broken \x1b[31mpipe.",
+        ),
         (api_error(409, "in use"), EngineLostError, "while working: in use."),
         (api_error(404, "no such container", NotFound), EngineLostError, "vanished"),
         (requests.ConnectionError("refused"), EngineLostError, "stopped answering while working"),
@@ -44,7 +48,7 @@ def api_error(status: int, text: str, kind: type[APIError] = APIError) -> APIErr
         (ConnectionResetError(), EngineLostError, "stopped answering while working"),
     ],
     ids=lambda value: getattr(value, "__name__", None) or str(value)[:20],
-)  # fmt: skip
+)
 def test_translation(error, wanted, said):
     with pytest.raises(wanted) as caught, translated("working"):
         raise error

@@ -64,7 +64,5 @@ def test_a_ready_command_that_hangs_at_first(make_target, make_time):
 
     target = make_target(run=run)
     plan = Plan(ready=Ready(argv=("is-ready",)), crawl=CrawlLimits(enabled=False))
-    done = exercise(
-        target, plan, exposed=(), healthcheck=None, clock=Clock(time.now, time.pause)
-    )  # fmt: skip
+    done = exercise(target, plan, exposed=(), healthcheck=None, clock=Clock(time.now, time.pause))
     assert len(target.executed) == 3 and done.exchanges == ()

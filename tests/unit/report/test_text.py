@@ -35,7 +35,7 @@ FAILURE_TEXT = """\
   difference    GET /x\\x1b: the status is 500 instead of 200
                 version: broken; original: exit 0; slim: nothing
   cause         missing: /usr/doc (missed in round 1: open by /app/main)
-  what to do    Keep the missing paths with --include PATH, or allow more rounds with --repair 5.
+  what to do    Keep the missing paths with --keep PATH, or allow more rounds with --repair 5.
                 Look at the slim image itself: --keep-failed tags it all the same.
                 If an answer changes at each start, compare only its status, with a probe file.
 """

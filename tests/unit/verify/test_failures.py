@@ -58,12 +58,20 @@ def test_a_good_original_passes():
     ("exchanges", "kind", "said"),
     [
         ([], ProbeFailedError, "nothing was asked"),
-        ([exchange(CommandAnswer(0, b"", b""), kind="stop")], ProbeFailedError, "nothing was asked"),
+        (
+            [exchange(CommandAnswer(0, b"", b""), kind="stop")],
+            ProbeFailedError,
+            "nothing was asked",
+        ),
         ([exchange(NoAnswer("it is gone", "ended"))], AppExitedError, "the probe was not answered"),
         ([exchange(NoAnswer("late", "timeout"))], ProbeFailedError, "not answered: late."),
-        ([exchange(GOOD), exchange(GOOD, "404 was expected.")], ProbeFailedError, "failed: 404 was expected."),
+        (
+            [exchange(GOOD), exchange(GOOD, "404 was expected.")],
+            ProbeFailedError,
+            "failed: 404 was expected.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_an_original_that_fails(exchanges, kind, said):
     with pytest.raises(kind) as caught:
         check_original(exchanges, LOG)

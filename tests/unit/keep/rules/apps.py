@@ -9,14 +9,14 @@ from probes.model import FileEvent
 from slimpy.keep.decide import decide
 from slimpy.keep.policy import TABLE
 from slimpy.model import FileType, ImagePath, KeepSet, Level, Rule
-from tests.unit.keep.worlds import Thing, World, file, trace_of
+from tests.unit.keep.worlds import Thing, World, file, program, trace_of
 
 
 def debian(things: Mapping[str, Thing], *, owned: Iterable[str] = (), **config: Any) -> World:
     """An image with a package database that lists ``owned`` and one file more."""
     listed = "\n".join(("/usr/bin/true", *owned)) + "\n"
     base = {
-        "/usr/bin/true": file(),
+        "/usr/bin/true": program(),
         "/var/lib/dpkg/status": file("Package: base\nArchitecture: amd64\nVersion: 1\n\n"),
         "/var/lib/dpkg/info/base.list": file(listed),
     }

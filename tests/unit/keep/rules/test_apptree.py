@@ -278,7 +278,8 @@ def test_paths_that_the_apps_texts_name() -> None:
         words = open("/usr/share/dict/words")
         subprocess.run(["/usr/bin/tool", "/opt/content/"])
         fallback = '/usr/share/small'
-        nothing = "/usr/share", "/etc", "/usr/bin", "/opt/content/../../etc/secret.key", f"{x}/usr/x"
+        nothing = "/usr/share", "/etc", "/usr/bin", f"{x}/usr/x"
+        climbs = "/opt/content/../../etc/secret.key"
         link = "http://example.com/usr/share/doc/readme"
     """
     world = debian(
@@ -407,7 +408,9 @@ def test_the_order_of_events_does_not_matter() -> None:
 def test_any_text_is_understood_or_not_but_never_fatal(text: bytes) -> None:
     for path in paths_in(text):
         assert path.startswith("/")
-    world = debian({"/app/main.py": Thing(data=text + b"/usr/bin/true"), "/app/x": Thing(data=text)})
+    world = debian(
+        {"/app/main.py": Thing(data=text + b"/usr/bin/true"), "/app/x": Thing(data=text)}
+    )
     assert "/app/x" in decided(world, event("/app/main.py"))
 
 
