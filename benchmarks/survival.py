@@ -9,6 +9,7 @@ image and on slim images made with the probe file alone; it survives if every an
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -203,7 +204,8 @@ def slimmed(sample: str, level: str, flags: Sequence[str] = ()) -> Slimmed:
     Raises:
         RuntimeError: no slim image came of it.
     """
-    tag = f"{REPOSITORY}/{sample}.{level}:latest"
+    # A tag of this process's own: two measurements may run side by side.
+    tag = f"{REPOSITORY}/{sample}.{level}:{os.getpid()}"
     options = ["--probe-file", str(SAMPLES / sample / "probe.yaml"), "--no-pull", "--quiet"]
     for name, value in environment(sample).items():
         options += ["--env", f"{name}={value}"]

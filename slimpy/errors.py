@@ -141,6 +141,13 @@ class ReportError(SlimError):
     meaning = "the report cannot be read, or says nothing of that path"
 
 
+class ProgramError(SlimError):
+    """A program of this machine is missing, failed, or took too long."""
+
+    exit_code = 17
+    meaning = "a program of this machine is missing, failed, or took too long"
+
+
 INTERRUPTED = 130
 """Exit code after Ctrl-C (128 + SIGINT), as shells have it."""
 

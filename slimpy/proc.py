@@ -9,16 +9,12 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from shutil import which
 
-from slimpy.errors import SlimError
+from slimpy.errors import ProgramError
 
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LC_ALL": "C.UTF-8",
 }
-
-
-class ProgramError(SlimError):
-    """A host program is missing, failed, or took too long."""
 
 
 def find(name: str) -> str | None:

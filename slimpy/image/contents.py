@@ -11,7 +11,7 @@ from slimpy.model import ImagePath
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What only the image's archive tells of a path: extended attributes (raw bytes) and device numbers."""
+    """What only the image's archive tells of a path: xattrs (raw bytes) and device numbers."""
 
     size: int
     xattrs: Mapping[str, bytes] = field(default_factory=dict)

@@ -70,6 +70,11 @@ def slim(
     return Ended(process.returncode, out, err, process.pid)
 
 
+def first_line(done: Ended) -> str:
+    """The message itself, the first line that is not progress."""
+    return next(line for line in done.talk.splitlines() if line.startswith(("slim: ", "Error: ")))
+
+
 @cache
 def app() -> bytes:
     """The misbehaving app, a static binary."""
@@ -98,10 +103,11 @@ class Images:
 
     engine: DockerEngine
     names: list[str] = field(default_factory=list)
+    known: dict[str, str] = field(default_factory=dict)
 
     def make(self, name: str, *changes: str, platform: str = "", data: int = 1) -> str:
         """An image with the app and ``data`` bytes at /data; ``changes`` are Dockerfile lines."""
-        tag = f"slimpy-test-odd/{name}:{os.getpid()}"
+        tag = self._named(name)
         files = {"app": (0o755, app()), "data": (0o644, os.urandom(data))}
         options = [f"--change={change}" for change in changes]
         options += [f"--platform={platform}"] if platform else []
@@ -109,7 +115,6 @@ class Images:
         subprocess.run(
             command, input=archive(files), check=True, timeout=SECONDS, stdout=subprocess.DEVNULL
         )
-        self.names += [tag, tag.replace(":", ".slim:")]
         return tag
 
     def load_as(self, name: str, changes: dict[str, Any]) -> str:
@@ -122,7 +127,7 @@ class Images:
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{sha256(layer).hexdigest()}"]},
             **changes,
         }
-        tag = f"slimpy-test-odd/{name}:{os.getpid()}"
+        tag = self._named(name)
         manifest = [{"Config": "config.json", "RepoTags": [tag], "Layers": ["layer.tar"]}]
         files = {
             "config.json": (0o644, json.dumps(config).encode()),
@@ -132,12 +137,21 @@ class Images:
         command = ["docker", "load", "--quiet"]
         data = archive(files)
         subprocess.run(command, input=data, check=True, timeout=SECONDS, stdout=subprocess.DEVNULL)
-        self.names += [tag, tag.replace(":", ".slim:")]
         return tag
 
     def odd(self, how: str) -> str:
         """An image whose app misbehaves in that way, not as root."""
-        return self.make(how, f'ENTRYPOINT ["/app", "{how}"]', "EXPOSE 8080", "USER 1000")
+        if how not in self.known:
+            changes = (f'ENTRYPOINT ["/app", "{how}"]', "EXPOSE 8080", "USER 1000")
+            self.known[how] = self.make(how, *changes)
+        return self.known[how]
+
+    def _named(self, name: str) -> str:
+        """A name for an image, which no earlier one has any more."""
+        tag = f"slimpy-test-odd/{name}:{os.getpid()}"
+        self.engine.remove_tag(tag)
+        self.names += [tag, tag.replace(":", ".slim:")]
+        return tag
 
     def has(self, name: str) -> bool:
         """Whether the engine has an image of that name."""

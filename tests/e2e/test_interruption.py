@@ -27,13 +27,6 @@ STAGES = ("image", "index", "trace", "decide", "pack")
 
 
 @pytest.fixture(scope="module")
-def images(engine: DockerEngine) -> Iterator[Images]:
-    made = Images(engine)
-    yield made
-    made.remove()
-
-
-@pytest.fixture(scope="module")
 def shy(images: Images) -> str:
     """An app that listens only while it is traced, so that the proof waits for it."""
     return images.odd("shy")

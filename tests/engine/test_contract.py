@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,10 +38,12 @@ def shell(script: str, **options: object) -> RunSpec:
 
 
 def ours(engine: DockerEngine) -> list[str]:
+    """The containers and volumes that this process made."""
     api = engine._client.api
-    containers = api.containers(all=True, filters={"label": LABEL})
+    found = {item["Id"]: item for item in api.containers(all=True, filters={"label": LABEL})}
     volumes = api.volumes(filters={"label": LABEL}).get("Volumes") or []
-    return [item["Id"] for item in containers] + [item["Name"] for item in volumes]
+    found |= {item["Name"]: item for item in volumes}
+    return [name for name, item in found.items() if f".{os.getpid()}." in item["Labels"][LABEL]]
 
 
 def test_an_image_is_found_by_name_and_by_id(engine: DockerEngine) -> None:
@@ -194,11 +197,15 @@ def test_an_entrypoint_that_is_not_there_is_an_error(debian: DockerWorkspace) ->
 
 def test_nothing_of_ours_is_left(engine: DockerEngine) -> None:
     before = set(ours(engine))
-    with pytest.raises(KeyError), engine.workspace(engine.inspect(DEBIAN)) as workspace:
-        with workspace.run(shell("sleep 100")) as container:
-            container.start()
-            assert set(ours(engine)) > before
-            raise KeyError
+    debian = engine.inspect(DEBIAN)
+    with (
+        pytest.raises(KeyError),
+        engine.workspace(debian) as workspace,
+        workspace.run(shell("sleep 100")) as container,
+    ):
+        container.start()
+        assert set(ours(engine)) > before
+        raise KeyError
     assert set(ours(engine)) <= before
 
 

@@ -10,13 +10,16 @@ from slimpy.keep.programs import Head
 from slimpy.keep.rules import commands_binary, commands_source
 from slimpy.keep.scene import Finding, Scene, Want
 from slimpy.keep.turn import Finder, Turn
-from slimpy.model import FileType, ImagePath, Reason, Rule, display
+from slimpy.model import Entry, FileType, ImagePath, Reason, Rule, display
 
 MOST_BYTES = 512 << 20
 """How much of all files is searched, in bytes."""
 
 LARGEST_DATA = 16 << 20
 """Bytes of the data of a package that is kept because a program names its directory."""
+
+LARGEST_LINKED = 4 << 20
+"""Bytes of a directory that belongs to such data because a link in it leads there."""
 
 MOST_DATA = 4000  # paths of such data
 
@@ -82,7 +85,7 @@ class _Commands:
             if real is None:
                 continue
             inside, total = [], 0
-            for entry in self._scene.tree.below(real):
+            for entry in self._linked(real):
                 if "/man/" in entry.path or "/doc/" in entry.path:
                     continue
                 total += entry.size if entry.type is FileType.FILE else 0
@@ -91,6 +94,18 @@ class _Commands:
                     break
             else:
                 yield from (directory, *inside)
+
+    def _linked(self, top: ImagePath) -> Iterator[Entry]:
+        """Everything in a directory, and in small ones that links in it lead to."""
+        waiting, seen = [top], {top}
+        while waiting:
+            for entry in self._scene.tree.below(waiting.pop()):
+                yield entry
+                end = self._scene.entry(entry.path) if entry.type is FileType.LINK else None
+                if end is not None and end.type is FileType.DIRECTORY and end.path not in seen:
+                    seen.add(end.path)
+                    if sum(e.size for e in self._scene.tree.below(end.path)) <= LARGEST_LINKED:
+                        waiting.append(end.path)
 
     def _beside(self, path: ImagePath, data: bytes) -> Iterator[str]:
         """Programs of the same directory by their names alone, where it is one for few programs."""

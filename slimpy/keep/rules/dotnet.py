@@ -14,7 +14,7 @@ from typing import Any
 from slimpy.image.tree import name, parent
 from slimpy.keep.programs import Head
 from slimpy.keep.rules.node_native import has_musl
-from slimpy.keep.rules.reach import Reach, beside, files_below
+from slimpy.keep.rules.reach import Reach, beside, files_below, libraries_named
 from slimpy.keep.scene import Finding, Scene, Want
 from slimpy.keep.turn import Finder
 from slimpy.model import Entry, FileType, ImagePath, Reason, Rule
@@ -27,9 +27,8 @@ _NEVER = re.compile(
 )
 """Files of a framework for debuggers and compilers."""
 
-_ICU = re.compile(r"libicu(uc|i18n|data)\.so(\.\d+){0,3}")
 _LOADED = re.compile(r"lib(ssl|crypto|gssapi_krb5)\.so(\.\d+){1,3}")
-_LIBRARIES = re.compile(r"(/usr)?/lib(64|/[\w.]+-linux-[\w.]+)?")
+_LOADED_WITH_ICU = re.compile(rf"{_LOADED.pattern}|libicu(uc|i18n|data)\.so(\.\d+){{0,3}}")
 _MACHINES = {"amd64": "x64", "arm64": "arm64", "arm": "arm", "386": "x86"}
 _MOST = 20_000
 """Assets of one deps.json, and entries of one table, that are looked at."""
@@ -61,10 +60,9 @@ class DotnetRuntime(Reach):
         """Libraries that the runtime opens by computed names: ICU, OpenSSL, Kerberos."""
         invariant = self.scene.image.environment.get("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "")
         with_icu = invariant.lower() not in ("1", "true")
-        for top in ("/lib", "/lib64", "/usr/lib", "/usr/lib64"):
-            real = self.scene.walk(top).real
-            if real is not None:
-                yield from self._libraries(real, head.entry.path, with_icu=with_icu)
+        pattern = _LOADED_WITH_ICU if with_icu else _LOADED
+        for path in libraries_named(self.scene, pattern):
+            yield Want(path, Reason(self.rule, head.entry.path, "a library opened by name"))
 
     def visit(self, entry: Entry, text: str) -> Iterator[Finding]:
         """What one file stands for: a framework, or a list of what an app needs."""
@@ -82,17 +80,6 @@ class DotnetRuntime(Reach):
             yield from self._configured(path, document)
         elif match is None:
             yield from self._assets(path, document)
-
-    def _libraries(
-        self, directory: ImagePath, by: ImagePath, *, with_icu: bool
-    ) -> Iterator[Finding]:
-        for entry in self.scene.tree.children(directory):
-            base = name(entry.path)
-            if entry.type is FileType.DIRECTORY:
-                if _LIBRARIES.fullmatch(entry.path):
-                    yield from self._libraries(entry.path, by, with_icu=with_icu)
-            elif _LOADED.fullmatch(base) or (with_icu and _ICU.fullmatch(base)):
-                yield Want(entry.path, Reason(self.rule, by, "a library opened by name"))
 
     def _framework(self, directory: str, by: ImagePath) -> Iterator[Finding]:
         if directory in self._frameworks:

@@ -14,7 +14,7 @@ from slimpy.image.tree import name, parent
 from slimpy.keep.programs import Head
 from slimpy.keep.rules.java_arguments import class_path
 from slimpy.keep.rules.java_jars import manifest_class_path
-from slimpy.keep.rules.reach import beside, files_below, is_directory, is_file
+from slimpy.keep.rules.reach import beside, files_below, is_directory, is_file, libraries_named
 from slimpy.keep.scene import Finding, Scene, Want
 from slimpy.keep.turn import Finder, Turn
 from slimpy.model import Entry, FileType, ImagePath, Reason, Rule
@@ -37,6 +37,8 @@ _NEVER_DIRECTORIES = frozenset(
     }
 )
 
+_FONTS = re.compile(r"libfontconfig\.so\.1")
+_DESKTOP = re.compile(r"libX11\.so\.6")
 _OTHER_JAR = re.compile(r"-(sources|javadoc|tests?)\.jar$")
 
 SHARED_JARS = frozenset({"/usr/share/java", "/usr/local/share/java", "/usr/share/maven-repo"})
@@ -89,6 +91,9 @@ class JavaRuntime:
                 self._scene, f"{home}/{directory}", skip=self._skip(), most_bytes=1 << 30
             ):
                 yield Want(entry.path, reason)
+        if self._draws():
+            for path in libraries_named(self._scene, _FONTS):
+                yield Want(path, Reason(Rule.JAVA, machine, "the app draws: fonts are found by it"))
         for file in ("release", "bin/java"):
             if is_file(self._scene, f"{home}/{file}"):
                 yield Want(f"{home}/{file}", reason)
@@ -102,12 +107,14 @@ class JavaRuntime:
             directory = parent(directory)
         return None
 
+    def _draws(self) -> bool:
+        """Whether the run loaded Java's graphics, even if it wrote no text."""
+        events = self._scene.trace.activity.events
+        return any(event.error is None and event.path.endswith("/libawt.so") for event in events)
+
     def _skip(self) -> Callable[[Entry], bool]:
         """What of a runtime is left out in this image."""
-        desktop = any(
-            is_file(self._scene, f"{directory}/libX11.so.6")
-            for directory in ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib")
-        )
+        desktop = any(libraries_named(self._scene, _DESKTOP))
 
         def skip(entry: Entry) -> bool:
             base = name(entry.path)

@@ -11,6 +11,7 @@ from slimpy.keep.rules.php_autoload import Autoloaders
 from slimpy.keep.rules.php_settings import Extensions, kind_of, settings
 from slimpy.keep.rules.php_sources import Include, classes, includes
 from slimpy.keep.rules.reach import Reach, beside, files_below, is_directory, is_file
+from slimpy.keep.rules.sysdata_locale import all_character_sets
 from slimpy.keep.scene import Finding, Scene, Want
 from slimpy.keep.turn import Finder
 from slimpy.model import Entry, ImagePath, Reason, Rule
@@ -18,6 +19,7 @@ from slimpy.model import Entry, ImagePath, Reason, Rule
 _SOURCE = re.compile(r"\.(php\d?|phtml|inc|module|install|theme|engine|profile)$")
 _SETTINGS = re.compile(r"/(php[\d.]*/|conf\.d/|mods-available/).*\.ini$|/php\.ini$")
 _SCRIPT = re.compile(rb"#![^\n]{0,200}\bphp")
+_CONVERTS = re.compile(r"\biconv(_\w+)?\s{0,8}\(|\bconvert\.iconv\.")
 _PACKAGE = re.compile(r"^(?P<package>.*/vendor/(?!composer/|bin/)[^/]+/[^/]+)/")
 
 INCLUDE_PATH = ("/usr/share/php", "/usr/share/pear", "/usr/local/lib/php", "/usr/share/php8")
@@ -49,6 +51,7 @@ class PhpRuntime(Reach):
         self._autoloaders = Autoloaders(scene)
         self._extensions = Extensions(scene)
         self._packages: set[str] = set()
+        self._converted = False
 
     def is_runtime(self, head: Head) -> bool:
         """A PHP program, or PHP as a module of a web server."""
@@ -76,6 +79,8 @@ class PhpRuntime(Reach):
             found = self._extensions.named_in(text)
             yield from self.wants(found, path, "enabled extension, or a file that is named")
             return
+        if _CONVERTS.search(text):
+            yield from self._character_sets(entry)
         yield from self._composer(path)
         if "/vendor/composer/" in path:
             return
@@ -84,6 +89,13 @@ class PhpRuntime(Reach):
         if not self._autoloaders.is_empty:
             for named in sorted(classes(text)):
                 yield from self.wants(self._autoloaders.find(named), path, f"class {named}")
+
+    def _character_sets(self, entry: Entry) -> Iterator[Finding]:
+        """The C library's converters: PHP's own extension opens those that the code names."""
+        if not self._converted:
+            self._converted = True
+            for want in all_character_sets(self.scene, Head(entry, b"")):
+                yield Want(want.path, Reason(self.rule, entry.path, "converts character sets"))
 
     def _composer(self, path: ImagePath) -> Iterator[Finding]:
         """Generated files of the autoloader that is in use, and data of a package in use."""

@@ -41,10 +41,15 @@ DEVELOPMENT = frozenset(
         *("test", "unittest", "doctest", "pdb", "bdb", "pydoc", "idlelib", "lib2to3", "tkinter"),
         *("turtle", "turtledemo", "ensurepip", "venv", "distutils", "setuptools", "pkg_resources"),
         *("pip", "wheel", "pytest", "_pytest", "nose", "mypy", "sphinx", "IPython", "Cython"),
-        *("hypothesis", "cProfile", "profile", "pstats", "trace", "tracemalloc"),
+        *("hypothesis", "cProfile", "profile", "pstats", "trace", "tracemalloc", "pydoc_data"),
+        *("readline", "rlcompleter", "curses"),
     )
 )
-"""Modules for people who write software: libraries mention them for cases that no service meets."""
+"""Modules for people who write software, or sit at a terminal. Libraries mention
+them for cases that no service meets.
+
+Only the app's own code, and modules that cannot be imported without, bring them in.
+"""
 
 CORE = (
     *("_compat_pickle", "_strptime", "abc", "ast", "codecs", "collections.abc", "copyreg"),
@@ -186,6 +191,7 @@ class PythonReach:
 
     def _source(self, path: ImagePath, source: Source) -> Iterator[Finding]:
         own, version, directory = self._is_own(path), version_of(path), parent(path)
+        is_library = self._modules.is_library(path)
         self._data.note(self._modules.home(path), source.strings, own=own)
         self._strings |= source.strings
         for statement in source.imports:
@@ -194,6 +200,8 @@ class PythonReach:
             yield from self._graph.open(directory, version, path)
         for text in sorted(source.strings):
             if "." in text and _DOTTED.fullmatch(text):
+                if is_library and not source.computes:
+                    continue  # a table: of modules' old names, of what is in the documentation
                 dotted = text.partition(":")[0]
                 yield from self._graph.follow(Name(dotted, version, path, weak=True, opens=own))
             elif own and text.isidentifier():
@@ -215,7 +223,8 @@ class PythonReach:
                 yield from self._graph.follow_within(base, (*parts, *tail), version, path)
             return
         is_aside = module.partition(".")[0] in DEVELOPMENT
-        weak = is_aside and not (path.endswith(".py") and self._is_own(path))
+        is_app = path.endswith(".py") and self._is_own(path)
+        weak = is_aside and not is_app and (statement.late or not path.endswith(".py"))
         yield from self._graph.follow(Name(module, version, path, weak))
         for each in () if weak else statement.names:
             if each != "*":

@@ -72,11 +72,15 @@ _LISTS = ("listdir", "glob(", "iterdir", "scandir")
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One ``import`` or ``from`` statement: ``level`` leading dots, ``names`` behind ``import``."""
+    """One ``import`` or ``from`` statement: ``level`` leading dots, ``names`` behind ``import``.
+
+    ``late`` ones stand in a block, so that the module can do without: in a function, in a ``try``.
+    """
 
     module: str
     level: int = 0
     names: tuple[str, ...] = ()
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,7 @@ def _called(text: str) -> Iterator[Import]:
             return
         bare = found[1].lstrip(".")
         if _NAME.fullmatch(bare):
-            yield Import(bare, len(found[1]) - len(bare))
+            yield Import(bare, len(found[1]) - len(bare), late=True)
 
 
 def _short(tokens: Iterable[str]) -> frozenset[str]:
@@ -174,15 +178,17 @@ def _imports(code: str) -> Iterator[Import]:
     for count, found in enumerate(_statements(code)):
         if count >= MOST_IMPORTS:
             return
+        at = found.start()
+        late = found[0][0] in " \t\f" or (at > 0 and code[at - 1] == ":")
         if (modules := found["modules"]) is not None:
             for name in _names(modules):
-                yield Import(name)
+                yield Import(name, late=late)
             continue
         module = "".join(found["module"].split())
         bare = module.lstrip(".")
         inside = found["inside"]
         names = tuple(_names(found["names"] if inside is None else inside))
-        yield Import(bare, len(module) - len(bare), names)
+        yield Import(bare, len(module) - len(bare), names, late)
 
 
 def _statements(code: str) -> Iterator[re.Match[str]]:

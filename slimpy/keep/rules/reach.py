@@ -24,6 +24,8 @@ MOST_TEXT = 256 << 20
 MOST_ENTRIES = 20_000
 """A directory that code names as a whole is kept up to so many entries."""
 
+_LIBRARY_TOPS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
+
 UNNEEDED = frozenset(
     {
         *("test", "tests", "__tests__", "spec", "specs", "testing", "t", "xt"),
@@ -198,3 +200,15 @@ def files_below(
         if len(found) > MOST_ENTRIES or weight > most_bytes:
             return ()
     return tuple(found)
+
+
+def libraries_named(scene: Scene, pattern: re.Pattern[str]) -> Iterator[ImagePath]:
+    """Shared objects in the system's library directories whose whole name fits."""
+    waiting = [real for top in _LIBRARY_TOPS if (real := scene.walk(top).real)]
+    for directory in dict.fromkeys(waiting):
+        for entry in scene.tree.children(directory):
+            if entry.type is FileType.DIRECTORY and "-linux-" in name(entry.path):
+                found = scene.tree.children(entry.path)
+                yield from (inner.path for inner in found if pattern.fullmatch(name(inner.path)))
+            elif entry.type is not FileType.DIRECTORY and pattern.fullmatch(name(entry.path)):
+                yield entry.path

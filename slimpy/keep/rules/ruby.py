@@ -7,9 +7,24 @@ from collections.abc import Iterator
 
 from slimpy.image.tree import name, parent
 from slimpy.keep.programs import Head
-from slimpy.keep.rules.reach import Reach, beside, files_below, is_directory, is_file, is_unneeded
+from slimpy.keep.rules.reach import (
+    LARGEST_SOURCE,
+    Reach,
+    beside,
+    files_below,
+    is_directory,
+    is_file,
+    is_unneeded,
+)
 from slimpy.keep.rules.ruby_paths import Gem, LoadPath
-from slimpy.keep.rules.ruby_sources import Base, Reference, dependencies, loads_by_name, references
+from slimpy.keep.rules.ruby_sources import (
+    Base,
+    Reference,
+    dependencies,
+    loads_by_name,
+    references,
+    required_by_binary,
+)
 from slimpy.keep.scene import Finding, Scene, Want
 from slimpy.keep.turn import Finder
 from slimpy.model import Entry, FileType, ImagePath, Reason, Rule
@@ -126,6 +141,8 @@ class RubyReach(Reach):
         if gem is not None and gem.directory not in self._seen:
             self._seen.add(gem.directory)
             yield from self._gem(gem, path)
+        if path.endswith(".so"):
+            yield from self._extension(path)
         if not text or INSTALLERS.search(path):
             return
         is_library = gem is not None or self._load_path.root_of(path) is not None
@@ -149,6 +166,18 @@ class RubyReach(Reach):
         elif is_library or "/" in reference.path:
             for directory in self._load_path.directories(reference.path):
                 yield from self._beginning(path, directory, reference.path, detail)
+
+    def _extension(self, path: ImagePath) -> Iterator[Finding]:
+        """Features that compiled code requires (rb_require)."""
+        if not self._load_path.is_library(path):
+            return
+        try:
+            data = self.scene.contents.read(path, LARGEST_SOURCE)
+        except FileNotFoundError:
+            return
+        for feature in sorted(required_by_binary(data)):
+            if feature.partition("/")[0] not in FOR_DEVELOPMENT:
+                yield from self.wants(self._load_path.find(feature), path, f"requires {feature}")
 
     def _beside(self, path: ImagePath, reference: Reference, detail: str) -> Iterator[Finding]:
         target = beside(parent(path), reference.path)

@@ -103,5 +103,15 @@ def dependencies(gemspec: str) -> frozenset[str]:
     return frozenset(_DEPENDENCY.findall(gemspec))
 
 
+_FEATURE = re.compile(rb"(?<=\x00)([a-z]\w{2,40}(?:/\w{1,60}){0,6})(?:\.rb|\.so)?(?=\x00)")
+
+
+def required_by_binary(data: bytes) -> frozenset[str]:
+    """Literals in an extension that calls rb_require and that could be what it requires."""
+    if b"rb_require\0" not in data and b"rb_f_require\0" not in data:
+        return frozenset()
+    return frozenset(feature.decode("ascii", "replace") for feature in _FEATURE.findall(data))
+
+
 def _without_file(path: str) -> str:
     return path.removeprefix("../") if path != ".." else "."

@@ -150,6 +150,8 @@ def test_the_order_of_events_does_not_matter(
 @settings(deadline=None)
 @given(WORLDS, RUNS)
 def test_deciding_again_on_what_is_kept_adds_nothing(world: World, run: list[FileEvent]) -> None:
+    # What was opened below a regular file cannot be: such a trace contradicts the image.
+    run = [item for item in run if resolve(world.tree, item.path).real is not None]
     first = world.decide(*run)
     whole = {path: why for path, why in first.reasons.items() if path not in first.placeholders}
     second = world.decide(*run, extra=whole)

@@ -24,7 +24,7 @@ final class Routes implements HttpHandler {
             answer = answer(exchange);
         } catch (IllegalArgumentException error) {
             answer = Answer.json(400, "{\"error\": \"" + Text.json(String.valueOf(error.getMessage())) + "\"}");
-        } catch (RuntimeException | LinkageError error) {
+        } catch (RuntimeException | LinkageError | InternalError error) {
             System.err.println(error.getMessage());
             answer = error(500, "That did not work");
         }

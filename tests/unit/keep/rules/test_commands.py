@@ -72,6 +72,9 @@ def test_data_of_programs_that_never_ran() -> None:
     data = {
         "/usr/share/draw/1.0/init.ps": file(),
         "/usr/share/draw/man/draw.1": file(),
+        "/usr/share/draw/colours": link("../color/draw"),
+        "/usr/share/draw/colours-again": link("/usr/share/draw"),
+        "/usr/share/color/draw/a.icc": file(),
         "/usr/share/fonts/a.ttf": file(),
         "/usr/share/heavy/x": file(size=17 << 20),
     }
@@ -82,7 +85,7 @@ def test_data_of_programs_that_never_ran() -> None:
     caller = World({**world.things, "/app/run": compiled(b"\0/usr/bin/frob\0", "execv")})
     fresh = kept(caller, Rule.COMMAND, event("/app/run"))
     assert asked_by(fresh, caller, Rule.COMMAND) == {
-        *("/usr/bin/frob", "/usr/share/draw/1.0/init.ps"),
+        *("/usr/bin/frob", "/usr/share/draw/1.0/init.ps", "/usr/share/color/draw/a.icc"),
     }
 
 

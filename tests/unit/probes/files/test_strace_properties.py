@@ -90,7 +90,8 @@ def test_skipping_known_lines_changes_nothing(monkeypatch: pytest.MonkeyPatch) -
         """Remember nothing."""
 
     @slow
-    @given(shuffled)
+    # A call left open is only replaced by another line of its task where lines were lost.
+    @given(shuffled.filter(lambda log: b"unfinished" not in log))
     def check(log: bytes) -> None:
         quick = recorded(log + log)
         with monkeypatch.context() as patch:
