@@ -29,7 +29,7 @@ from slimpy.model import Level, Rule
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One row: ``make`` gives the rule for one decision; ``about`` says for people what it keeps."""
+    """One row: ``make`` gives the rule for one decision; ``about`` says what it keeps."""
 
     rule: Rule
     level: Level
