@@ -40,6 +40,7 @@ from slimpy.engine.observe import Observer
 from slimpy.engine.protocol import Confinement, Workspace
 from slimpy.errors import SlimError
 from slimpy.model import Comparison, Image, Sameness, display
+from slimpy.verify import bundles
 from slimpy.verify.compare import compare
 
 SCHEMA = "slimpy-survival"
@@ -61,14 +62,14 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Slimmed:
-    """One slim image: bytes, whether its own probes are answered alike, its seccomp profile."""
+    """One slim image: bytes, whether its own probes are answered alike, its hardening bundle."""
 
     image: str
     fat_size: int
     size: int
     verified: bool
     seconds: float
-    seccomp: str
+    confinement: Confinement
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class App:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What was asked for. ``flags`` go to `slim build` as they are; ``confined`` runs the slim
-    images under their own seccomp profile; ``fresh`` disregards what is cached of the fat images.
+    images as their hardening bundles say; ``fresh`` disregards what is cached of the fat images.
     """
 
     levels: tuple[str, ...] = LEVELS
@@ -120,7 +121,7 @@ class Lab:
         if cached.is_file() and not self.settings.fresh:
             return decode(cached.read_bytes())
         try:
-            seen = self._observed(image, plan)
+            seen = self._observed(image, plan, Confinement())
         except (ProbeError, SlimError) as error:
             names = ", ".join(item.name for item in group)
             raise UnfitError(f"{self.sample}: {names}: {_said(error)}") from error
@@ -132,20 +133,23 @@ class Lab:
         cached.write_bytes(encode(seen))
         return seen
 
-    def _observed(self, image: Image, plan: Plan, seccomp: str = "") -> tuple[Exchange, ...]:
-        confinement = Confinement(seccomp=seccomp or None)
+    def _observed(self, image: Image, plan: Plan, confinement: Confinement) -> tuple[Exchange, ...]:
         observer = Observer(self.workspace, plan, traced=False, confinement=confinement, replay=())
         return observer.observe(image).exchanges
 
-    def lost(self, behaviours: Sequence[Behaviour], image: Image, seccomp: str) -> Iterator[Lost]:
+    def lost(
+        self, behaviours: Sequence[Behaviour], image: Image, confinement: Confinement
+    ) -> Iterator[Lost]:
         """The behaviours that a slim image lost."""
         for group in groups(behaviours):
-            yield from self._lost_of(group, image, seccomp)
+            yield from self._lost_of(group, image, confinement)
 
-    def _lost_of(self, group: Sequence[Behaviour], image: Image, seccomp: str) -> Iterator[Lost]:
+    def _lost_of(
+        self, group: Sequence[Behaviour], image: Image, confinement: Confinement
+    ) -> Iterator[Lost]:
         fat = self.fat(group)
         try:
-            seen = self._observed(image, together(group), seccomp)
+            seen = self._observed(image, together(group), confinement)
         except (ProbeError, SlimError) as error:
             yield from (Lost(item.name, _said(error)) for item in group)
             return
@@ -156,7 +160,7 @@ class Lab:
             answer = answers.get(bad.name) if bad else None
             if bad and isinstance(answer, NoAnswer) and len(group) > 1:
                 # What brought the app down, or to a halt, is to blame: not those that came after.
-                yield from self._lost_of((item,), image, seccomp)
+                yield from self._lost_of((item,), image, confinement)
             elif bad:
                 yield Lost(item.name, _difference(bad, item.key))
 
@@ -223,7 +227,7 @@ def slimmed(sample: str, level: str, flags: Sequence[str] = ()) -> Slimmed:
             size=report["slim"]["size"],
             verified=report["status"] == "slimmed",
             seconds=done.seconds,
-            seccomp=(Path(directory) / "seccomp.json").read_text(),
+            confinement=bundles.load(Path(directory)),
         )
 
 
@@ -245,8 +249,8 @@ def measure(engine: DockerEngine, sample: str, settings: Settings) -> App:
             made = slimmed(sample, level, settings.flags)
             try:
                 image = engine.inspect(made.image, pull=False)
-                seccomp = made.seccomp if settings.confined else ""
-                levels[level] = Measured(made, tuple(lab.lost(behaviours, image, seccomp)))
+                confinement = made.confinement if settings.confined else Confinement()
+                levels[level] = Measured(made, tuple(lab.lost(behaviours, image, confinement)))
             finally:
                 if not settings.keep:
                     remove_images(made.image)
@@ -323,7 +327,7 @@ def document(apps: Sequence[App], settings: Settings, problems: Sequence[str]) -
     plain = [asdict(app) for app in apps]
     for app in plain:
         for level in app["levels"].values():
-            del level["slimmed"]["seccomp"]
+            del level["slimmed"]["confinement"]
             level["survived"] = len(app["behaviours"]) - len(level["lost"])
     return {
         "schema": SCHEMA,
@@ -344,7 +348,7 @@ def document(apps: Sequence[App], settings: Settings, problems: Sequence[str]) -
 @click.option(
     "--disable-rule", "rules", multiple=True, metavar="RULE", help="Handed to slim build."
 )
-@click.option("--confined", is_flag=True, help="Run slim images under their own seccomp profile.")
+@click.option("--confined", is_flag=True, help="Run slim images as their hardening bundles say.")
 @click.option("--fresh", is_flag=True, help="Observe the fat images anew.")
 @click.option("--keep", is_flag=True, help="Leave the slim images that were made.")
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",

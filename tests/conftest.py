@@ -11,7 +11,6 @@ from hypothesis import settings
 
 from slimpy.engine.docker import DockerEngine
 
-
 # In CI the same examples each time: a build must not depend on luck. Elsewhere new ones are tried.
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("here", deadline=None)

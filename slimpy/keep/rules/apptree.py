@@ -85,6 +85,7 @@ class _AppFiles:
             yield from self._settings()
             yield from self._scripts()
             yield from self._at_root()
+            yield from self._local_data()
         for head in turn.files:
             own = self._places.is_own(head.entry)
             if own:
@@ -252,6 +253,19 @@ class _AppFiles:
             is_root = self._places.root_of(entry.path) == entry.path
             if entry.type is FileType.DIRECTORY and is_root and entry.path != "/root":
                 yield from self._whole(entry.path, SMALL, "", "lies at the image's root")
+
+    def _local_data(self) -> Iterator[Finding]:
+        """Data and settings in /usr/local, which packages leave alone (FHS 3.0, 4.9)."""
+        if not self._places.are_known:
+            return
+        for top in ("/usr/local/etc", "/usr/local/share"):
+            children = self._scene.tree.children(ImagePath(top))
+            files = (entry for entry in children if entry.type is FileType.FILE)
+            detail = f"lies in {top}, where no package put it"
+            yield from self._few((item for item in files if self._places.is_own(item)), detail)
+            for entry in children:
+                if entry.type is FileType.DIRECTORY and self._places.root_of(entry.path):
+                    yield from self._whole(entry.path, SMALL, "", detail)
 
     def _few(self, entries: Iterable[Entry], detail: str) -> Iterator[Finding]:
         """Small files and links, as long as they are few."""

@@ -8,6 +8,7 @@ from probes.model import Operation
 from slimpy.image.tree import name, parent
 from slimpy.keep.programs import Head
 from slimpy.keep.rules import commands_binary, commands_source
+from slimpy.keep.rules.commands_words import is_build_tool
 from slimpy.keep.scene import Finding, Scene, Want
 from slimpy.keep.turn import Finder, Turn
 from slimpy.model import Entry, FileType, ImagePath, Reason, Rule, display
@@ -22,6 +23,8 @@ LARGEST_LINKED = 4 << 20
 """Bytes of a directory that belongs to such data because a link in it leads there."""
 
 MOST_DATA = 4000  # paths of such data
+
+_LOOKED_AT = frozenset({Rule.TOUCHED, Rule.LISTED, Rule.LINK})
 
 _COMMON_DIRECTORIES = frozenset({"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin"})
 
@@ -38,20 +41,29 @@ class _Commands:
         self._asked: set[tuple[str, ImagePath]] = set()
         known = ((word, scene.command(word)) for word in commands_binary.HELPERS)
         self._used = _used(scene)
+        self._waiting: dict[ImagePath, Head] = {}
         self._helpers = tuple((word, path) for word, path in known if path is not None)
 
     def __call__(self, turn: Turn) -> Iterable[Finding]:
-        for head in turn.files:
-            if head.is_elf:
-                found = self._elf(head, turn)
-            elif head.data.startswith((b"PK\x03\x04", b"\xca\xfe\xba\xbe")):
-                found = self._java(head)
-            else:
-                found = self._text(head)
-            for path in found:
-                entry = self._scene.entry(path)
-                if entry is not None and entry.path != head.entry.path:
-                    yield from self._want(path, head.entry.path)
+        self._waiting.update({head.entry.path: head for head in turn.files})
+        for path in [path for path in self._waiting if self._is_in_use(path, turn)]:
+            yield from self._search(self._waiting.pop(path), turn)
+
+    def _is_in_use(self, path: ImagePath, turn: Turn) -> bool:
+        """Whether a file was started or opened, or is kept for more than having been looked at."""
+        return path in self._used or not turn.draft.rules(path) <= _LOOKED_AT
+
+    def _search(self, head: Head, turn: Turn) -> Iterator[Finding]:
+        if head.is_elf:
+            found = self._elf(head, turn)
+        elif head.data.startswith((b"PK\x03\x04", b"\xca\xfe\xba\xbe")):
+            found = self._java(head)
+        else:
+            found = self._text(head)
+        for path in found:
+            entry = self._scene.entry(path)
+            if entry is not None and entry.path != head.entry.path:
+                yield from self._want(path, head.entry.path)
 
     def _elf(self, head: Head, turn: Turn) -> Iterator[str]:
         facts = turn.libraries.facts(head.entry.path)
@@ -71,7 +83,7 @@ class _Commands:
         if not (starts or facts.static):
             return
         for path in commands_binary.paths(data):
-            if self._is_program(path):
+            if self._is_program(path) and not is_build_tool(name(ImagePath(path))):
                 yield path
         if starts:
             yield from self._beside(head.entry.path, data)
@@ -104,8 +116,13 @@ class _Commands:
                 end = self._scene.entry(entry.path) if entry.type is FileType.LINK else None
                 if end is not None and end.type is FileType.DIRECTORY and end.path not in seen:
                     seen.add(end.path)
-                    if sum(e.size for e in self._scene.tree.below(end.path)) <= LARGEST_LINKED:
+                    if self._weight(end.path) <= LARGEST_LINKED:
                         waiting.append(end.path)
+
+    def _weight(self, directory: ImagePath) -> int:
+        """Bytes of the files in a directory, and of those that links in it lead to."""
+        ends = (self._scene.entry(entry.path) for entry in self._scene.tree.below(directory))
+        return sum(e.size for e in ends if e is not None and e.type is FileType.FILE)
 
     def _beside(self, path: ImagePath, data: bytes) -> Iterator[str]:
         """Programs of the same directory by their names alone, where it is one for few programs."""

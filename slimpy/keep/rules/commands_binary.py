@@ -9,6 +9,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
+from slimpy.keep.rules.commands_words import WORDS
+
 LARGEST = 48 << 20
 """Bytes of the largest ELF file that is searched."""
 
@@ -52,26 +54,6 @@ _SHARED_DATA = frozenset(
 """Directories of /usr/share that many packages share, or that other rules are about."""
 
 _BEFORE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./~-=:,")
-
-# Words of the English language, or of code, that are names of programs too.
-_WORDS = frozenset(
-    {
-        *("[", "apply", "apropos", "arch", "ar", "as", "at", "base32", "base64", "batch", "bc"),
-        *("cal", "cat", "check", "clear", "column", "comm", "compare", "composite", "convert"),
-        *("cut", "date", "dc", "df", "diff", "dir", "display", "du", "echo", "ed", "env", "ex"),
-        *("expand", "expr", "factor", "false", "file", "find", "fold", "free", "from", "groups"),
-        *("head", "host", "hostname", "id", "identify", "import", "info", "install", "java"),
-        *("join", "kill", "last", "ld", "less", "link", "ln", "locale", "login", "logger"),
-        *("look", "ls", "mail", "make", "man", "merge", "mesg", "more", "mount", "mv", "nice"),
-        *("nl", "node", "od", "partial", "paste", "patch", "perl", "pico", "ping", "pr"),
-        *("printf", "ps", "ptx", "pwd", "python", "realpath", "renice", "reset", "rev", "rm"),
-        *("ruby", "script", "sed", "select", "seq", "sh", "size", "sleep", "sort", "split"),
-        *("stat", "stream", "strings", "strip", "su", "sum", "sync", "tabs", "tac", "tail"),
-        *("tee", "test", "time", "timeout", "top", "touch", "tr", "true", "tty", "type"),
-        *("uname", "uniq", "unlink", "uptime", "users", "vi", "view", "w", "wait", "wall"),
-        *("watch", "wc", "which", "who", "whoami", "write", "xargs", "yes"),
-    }
-)
 
 
 def paths(data: bytes) -> Iterator[str]:
@@ -128,7 +110,7 @@ def _of_class(data: bytes) -> Iterator[str]:
         return
     for text in _constants(data):
         word = text.partition(" ")[0]
-        if word.startswith("/") or (len(word) > 2 and word not in _WORDS):
+        if word.startswith("/") or (len(word) > 2 and word not in WORDS):
             yield word
 
 

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from slimpy.keep.rules.commands_words import WORDS, is_build_tool
+
 LARGEST = 1 << 20
 """Bytes of the largest text that is searched."""
 
@@ -75,15 +77,10 @@ _RUNTIMES = re.compile(
 )
 _INSTALLED = re.compile(r"/(?:site-packages|dist-packages|node_modules|gems|vendor)/")
 
-_BUILD_TOOLS = frozenset(
-    {
-        *("ar", "as", "c++", "cargo", "cc", "clang", "cmake", "cpp", "dpkg", "g++", "gcc", "ld"),
-        *("llvm-config", "make", "mt", "nm", "npm", "objdump", "pip", "pip3", "pkg-config"),
-        *("ranlib", "rustc", "strip", "swig", "yarn", "apt", "apt-get", "conda", "hg", "svn"),
-        *("gdb", "lldb", "git"),
-    }
-)
-"""What libraries start to build or to install something."""
+_FOR_PEOPLE = frozenset({"bash", "fish", "open", "start", "xdg-open", "zsh"})
+"""What libraries start for somebody at a terminal or a desktop."""
+
+_COMMENT = re.compile(rb"^[ \t]*(?:#(?!!)|//|\*)[^\n]*", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +110,9 @@ def names(data: bytes, source: Language) -> Iterator[str]:
     found: set[str] = set()
     for raw in _commands(data, source):
         word = _first_word(raw)
-        if not word or word in found or (source.installed and word in _BUILD_TOOLS):
+        if not word or word in found:
+            continue
+        if source.installed and (is_build_tool(word) or word in _FOR_PEOPLE):
             continue
         found.add(word)
         yield word
@@ -129,11 +128,15 @@ def _commands(data: bytes, source: Language) -> Iterator[str]:
         return
     if not any(mark in data for mark in _MARK[source.name]):
         return
+    data = _COMMENT.sub(b"", data)
     for match in _CALL[source.name].finditer(data):
         yield match[match.lastindex or 0].decode("utf-8", "replace")
     if source.name in ("ruby", "php", "perl"):
         for match in _BACKTICKS.finditer(data):
-            yield match[1].decode("utf-8", "replace")
+            text = match[1].decode("utf-8", "replace")
+            # Texts of libraries quote words so, too.
+            if not (source.installed and text in WORDS):
+                yield text
     if not source.installed and source.name in ("python", "javascript"):
         for match in _LIST.finditer(data):
             yield match[2].decode("utf-8", "replace")

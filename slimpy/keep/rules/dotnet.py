@@ -15,7 +15,7 @@ from slimpy.image.tree import name, parent
 from slimpy.keep.programs import Head
 from slimpy.keep.rules.node_native import has_musl
 from slimpy.keep.rules.reach import Reach, beside, files_below, libraries_named
-from slimpy.keep.scene import Finding, Scene, Want
+from slimpy.keep.scene import Finding, Scene, Want, is_within
 from slimpy.keep.turn import Finder
 from slimpy.model import Entry, FileType, ImagePath, Reason, Rule
 
@@ -112,8 +112,9 @@ class DotnetRuntime(Reach):
         for target in list(_table(_table(document).get("targets")).values())[:100]:
             for library, assets in list(_table(target).items())[:_MOST]:
                 candidates = dict.fromkeys(self._places(_table(assets)))
-                paths = (beside(parent(path), candidate) for candidate in candidates)
-                yield from self.wants(paths, path, f"asset of {library}")
+                paths = [beside(parent(path), candidate) for candidate in candidates]
+                inside = [found for found in paths if is_within(found, parent(path))]
+                yield from self.wants(inside, path, f"asset of {library}")
 
     def _places(self, assets: Mapping[str, Any]) -> Iterator[str]:
         for kind in ("runtime", "native"):

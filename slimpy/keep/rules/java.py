@@ -37,12 +37,19 @@ _NEVER_DIRECTORIES = frozenset(
     }
 )
 
+_ARCHIVES = (".jar", ".war", ".zip")
 _FONTS = re.compile(r"libfontconfig\.so\.1")
 _DESKTOP = re.compile(r"libX11\.so\.6")
 _OTHER_JAR = re.compile(r"-(sources|javadoc|tests?)\.jar$")
 
 SHARED_JARS = frozenset({"/usr/share/java", "/usr/local/share/java", "/usr/share/maven-repo"})
 """Directories of jars for all programs: what lies beside a jar in them is not of the same app."""
+
+FONTS = ("/etc/fonts", "/var/cache/fontconfig", "/usr/share/fonts", "/usr/local/share/fonts")
+"""Configuration, cache and files of fonts (fonts-conf(5))."""
+
+LARGEST_FONTS = 16 << 20
+"""Each of those is kept up to this weight (bytes)."""
 
 LARGEST_LIBRARY = 512 << 20
 """Jars beside a used one are kept up to this weight together (bytes)."""
@@ -92,8 +99,7 @@ class JavaRuntime:
             ):
                 yield Want(entry.path, reason)
         if self._draws():
-            for path in libraries_named(self._scene, _FONTS):
-                yield Want(path, Reason(Rule.JAVA, machine, "the app draws: fonts are found by it"))
+            yield from self._fonts(machine)
         for file in ("release", "bin/java"):
             if is_file(self._scene, f"{home}/{file}"):
                 yield Want(f"{home}/{file}", reason)
@@ -106,6 +112,15 @@ class JavaRuntime:
                 return directory
             directory = parent(directory)
         return None
+
+    def _fonts(self, machine: ImagePath) -> Iterator[Want]:
+        """What Java finds fonts with, and the fonts: it cannot write a letter without any."""
+        reason = Reason(Rule.JAVA, machine, "the app draws, and text needs fonts")
+        for path in libraries_named(self._scene, _FONTS):
+            yield Want(path, reason)
+        for directory in FONTS:
+            for entry in files_below(self._scene, directory, most_bytes=LARGEST_FONTS):
+                yield Want(entry.path, reason)
 
     def _draws(self) -> bool:
         """Whether the run loaded Java's graphics, even if it wrote no text."""
@@ -146,8 +161,9 @@ class JavaRuntime:
         for reference in manifest_class_path(self._scene.contents, path):
             target = beside(directory, reference)
             if is_file(self._scene, target):
-                yield Want(target, reason)
-            elif reference.endswith("/"):
+                if target.endswith(_ARCHIVES):
+                    yield Want(target, reason)
+            elif reference.endswith("/") and target.count("/") > 1:
                 for entry in files_below(self._scene, target, skip=_is_no_class):
                     yield Want(entry.path, reason)
         if directory not in SHARED_JARS:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from slimpy.image.tree import name, parent
+from slimpy.image.tree import join, name, parent
 from slimpy.keep.programs import Head
 from slimpy.keep.rules import node_sources as sources
 from slimpy.keep.rules.node_native import is_foreign, native_files
@@ -18,11 +18,13 @@ from slimpy.keep.rules.node_packages import SHARED, Package, Packages, split
 from slimpy.keep.rules.reach import Reach, beside, files_below, is_directory, is_unneeded
 from slimpy.keep.scene import Finding, Scene, Want, is_within
 from slimpy.keep.turn import Finder
-from slimpy.model import Entry, FileType, ImagePath, Reason, Rule
+from slimpy.model import ROOT, Entry, FileType, ImagePath, Reason, Rule
 
 _RUNTIME = re.compile(r"(node|nodejs|bun|deno|libnode\.so(\.\d+)?)")
 _SOURCE = re.compile(r"\.([cm]?[jt]s|jsx|tsx)$")
 _SCRIPT = re.compile(rb"#![^\n]{0,200}\b(node|nodejs|bun|deno)\b")
+
+_LOADABLE = (".js", ".cjs", ".mjs", ".json", ".node", ".ts", ".jsx", ".tsx", ".wasm")
 
 INSTALLERS = frozenset({"npm", "yarn", "corepack", "pnpm"})
 """Programs that install packages: of these only what ran is kept."""
@@ -97,8 +99,9 @@ class NodeReach(Reach):
         if package.directory in self._seen:
             return
         self._seen.add(package.directory)
-        natives = native_files(self.scene, package.directory)
-        yield from self.wants(natives, package.manifest, "native part of the package")
+        for directory in _native_places(package.directory, is_app=is_app):
+            natives = native_files(self.scene, directory)
+            yield from self.wants(natives, package.manifest, "native part of the package")
         for dependency in package.optional:
             if not is_foreign(self.scene, dependency):
                 yield from self._dependency(package, dependency, "optional dependency")
@@ -155,7 +158,8 @@ class NodeReach(Reach):
         for item in sorted(set(sources.near(text)), key=lambda item: (item.path, item.prefix)):
             target = beside(here, item.path)
             if not is_within(target, package.directory):
-                if not item.prefix and (found := self._packages.file_or_directory(target)):
+                found = None if item.prefix else self._packages.file_or_directory(target)
+                if found is not None and found.endswith(_LOADABLE):
                     yield Want(found, Reason(self.rule, path, f"relative path {item.path}"))
             elif item.prefix:
                 yield from self._beginning(path, package, item.path)
@@ -199,6 +203,14 @@ class NodeReach(Reach):
 
 def _is_library(directory: ImagePath) -> bool:
     return "/node_modules/" in directory or directory.startswith(SHARED)
+
+
+def _native_places(directory: ImagePath, *, is_app: bool) -> tuple[ImagePath, ...]:
+    """Where a package has native parts: an app's directory may hold much else, or be the root."""
+    if not is_app:
+        return (directory,)
+    names = ("build", "prebuilds", "native", "addon", "bindings") if directory != ROOT else ()
+    return tuple(join(directory, inside) for inside in names)
 
 
 def _is_no_data(entry: Entry) -> bool:

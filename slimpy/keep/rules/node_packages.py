@@ -15,7 +15,7 @@ from typing import Any
 from slimpy.image.tree import join, parent
 from slimpy.keep.rules.node_sources import Kind
 from slimpy.keep.rules.reach import beside, is_directory, is_file, text_of
-from slimpy.keep.scene import Scene
+from slimpy.keep.scene import Scene, is_within
 from slimpy.model import ROOT, FileType, ImagePath
 
 LARGEST_MANIFEST = 1 << 20
@@ -162,9 +162,11 @@ class Packages:
         """The file for a sub-path (``.`` or ``./x``) of a package that is found at ``place``."""
         if package is not None and package.exports is not None:
             target = _exported(package.exports, subpath, _CONDITIONS[kind])
-            if target is not None and is_file(self.scene, path := beside(place, target)):
+            path = beside(place, target or "")
+            if target is not None and is_within(path, place) and is_file(self.scene, path):
                 return path
-        return self.file_or_directory(beside(place, subpath))
+        path = beside(place, subpath)
+        return self.file_or_directory(path) if is_within(path, place) else None
 
     def file_or_directory(self, path: str) -> str | None:
         """What ``require`` of a path gives: the file, with a suffix added, or an index."""
@@ -175,7 +177,8 @@ class Packages:
         package = self.at(entry.path) if entry is not None else None
         if package is not None and package.main:
             main = beside(path, package.main)
-            found = self.file(main) or self.file(f"{main}/index")
+            if is_within(main, path):
+                found = self.file(main) or self.file(f"{main}/index")
         return found or self.file(f"{path}/index")
 
     def file(self, path: str) -> str | None:

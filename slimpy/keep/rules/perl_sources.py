@@ -26,7 +26,7 @@ _FILE = re.compile(
     r"\b(?:require|do)[ \t]{0,8}\(?[ \t]{0,8}['\"]([\w./-]{1,200}\.(?:pl|pm|ph|al))['\"]"
 )
 _NAME = re.compile(r"(?<![\w:$@%&*])([A-Z]\w{0,100}(?:::\w{1,100}){1,12})(?P<open>::)?")
-_SINGLE = re.compile(r"(?<![\w:$@%&*>'-])([A-Z]\w{1,100})->")
+_SINGLE = re.compile(r"(?<![\w:$@%&*>'-])([A-Z]\w{0,100})->")
 _PREFIX = re.compile(rf"['\"]({_MODULE})::(?:['\"]|\$|\{{)")
 _NAMESPACES = re.compile(rf"['\"]({_MODULE})['\"]")
 _PACKAGE = re.compile(rf"^[ \t]{{0,40}}package[ \t\n]{{1,40}}({_MODULE})", re.MULTILINE)

@@ -89,7 +89,7 @@ def classes(text: str) -> frozenset[str]:
         name = token.replace("\\\\", "\\")
         plain = name.lstrip("\\")
         first, rest, last = plain.partition("\\")
-        if rest:
+        if rest or name.startswith("\\"):
             found.add(plain)
         if not name.startswith("\\") and (rest or first[:1].isupper()):
             found.add(inside + plain)

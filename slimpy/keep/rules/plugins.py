@@ -40,6 +40,9 @@ OPENERS = frozenset({"dlopen", "dlmopen", "lt_dlopen", "lt_dlopenext", "g_module
 
 _SHARED = re.compile(r".+\.so(?:\.\d+)*")
 _TOKEN = re.compile(r"[\w.+-]+\.(?:so|la)\b[\d.]*")
+_RENAMED = re.compile(r"-[0-9a-f]{6,16}\.so")
+"""Tools that bundle libraries put a digest into their names and leave the old name in the file."""
+
 _LANGUAGES = re.compile(
     r"/(?:(?:python|pypy|ruby|perl|php|lua|guile|tcl|erlang|node)-?\d*[\d.]*|site-packages"
     r"|dist-packages|lib-dynload|node_modules|gems|jvm|java|gconv|perl5|dotnet|R|ocaml)(?:/|$)"
@@ -69,44 +72,37 @@ class Plugins:
         self._searched = 0
         self._directories: dict[tuple[ImagePath, int], _Directory] = {}
         self._configured: set[str] = set()
-        self._opened: frozenset[ImagePath] | None = None
+        self._started = False
 
     def __call__(self, turn: Turn) -> Iterable[Finding]:
-        """Wants for what the fresh files name, and for the plugins beside those that were loaded."""
-        if self._opened is None:
-            self._opened = frozenset(self._plugins_opened(turn))
-            for path in sorted(self._opened):
+        """Wants for what the fresh files name, and for plugins beside those that were loaded."""
+        if not self._started:
+            self._started = True
+            for path in self._plugins_opened(turn):
                 self._watch(parent(path), path, SIBLINGS)
         for head in turn.files:
             if head.is_elf:
                 yield from self._elf(head, turn.libraries)
             elif is_within(head.entry.path, "/etc") and head.entry.size <= CONFIGURATION:
                 self._configured.update(_TOKEN.findall(self._scene.text(head.entry.path)))
-        for directory in self._directories.values():
-            yield from self._siblings(directory, turn)
+        chosen = [(d, plugins) for d in self._directories.values() if (plugins := self._chosen(d))]
+        self._scene.contents.fetch([entry.path for _, plugins in chosen for entry in plugins])
+        for directory, plugins in chosen:
+            yield from self._siblings(directory, plugins, turn)
 
     def _plugins_opened(self, turn: Turn) -> Iterator[ImagePath]:
-        """Shared objects that the run opened and that no ELF file needs by name."""
-        found = set()
-        needed: set[str] = set()
-        for event in self._scene.trace.activity.events:
-            if event.operation is not Operation.OPEN or event.error is not None:
-                continue
-            entry = self._scene.entry(event.path)
-            if entry is None or entry.type is not FileType.FILE or entry.path not in turn.draft:
-                continue
-            facts = turn.libraries.facts(entry.path) if ".so" in entry.path else None
-            if facts is not None:
-                found.add(entry.path)
-                needed.update(facts.needed, facts.auxiliary)
-        for process in self._scene.trace.activity.processes:
-            entry = self._scene.entry(process.executable)
-            facts = None if entry is None else turn.libraries.facts(entry.path)
-            needed.update(() if facts is None else facts.needed)
-        for path in found:
-            facts = turn.libraries.facts(path)
-            soname = None if facts is None else facts.soname
-            if name(path) not in needed and soname not in needed:
+        """Shared objects that the run opened and that no ELF file of the run needs by name."""
+        opened = {
+            entry.path
+            for event in self._scene.trace.activity.events
+            if event.operation is Operation.OPEN and event.error is None and ".so" in event.path
+            if (entry := self._scene.entry(event.path)) is not None
+        }
+        elf_files = [head.entry.path for head in turn.files if head.is_elf]
+        facts = {path: known for path in elf_files if (known := turn.libraries.facts(path))}
+        needed = {base for known in facts.values() for base in (*known.needed, *known.auxiliary)}
+        for path in sorted(opened & facts.keys()):
+            if name(path) not in needed and facts[path].soname not in needed:
                 yield path
 
     def _elf(self, head: Head, libraries: Libraries) -> Iterator[Finding]:
@@ -114,14 +110,18 @@ class Plugins:
         for found, by in self._names.note(head.entry):
             yield _want(found, by, "names a library")
         facts = libraries.facts(path)
-        if facts is None or not facts.imports & OPENERS and not facts.static:
+        if facts is None or not facts.imports & OPENERS:
             return
         named = self._constants(head.entry)
-        for found, by in self._names.ask(named.libraries, path):
+        linked = {_RENAMED.sub(".so", needed) for needed in facts.needed}
+        is_bundled = _RENAMED.search(name(path)) is not None
+        asked = [base for base in named.libraries if not is_bundled and base not in linked]
+        for found, by in self._names.ask(asked, path):
             yield _want(found, by, "names a library")
         for text in named.paths:
             entry = self._scene.entry(text)
-            if entry is not None and entry.type is FileType.FILE:
+            is_file = entry is not None and entry.type is FileType.FILE
+            if is_file and text != facts.interpreter:
                 yield _want(text, path, "names a shared object")
         for text in named.directories:
             entry = self._scene.entry(text)
@@ -151,17 +151,21 @@ class Plugins:
         found = _Directory(directory, by, limit, total, plugins)
         self._directories[directory, limit] = found
 
-    def _siblings(self, directory: _Directory, turn: Turn) -> Iterator[Finding]:
-        """The plugins of a directory, all of a small one, else those that configuration names."""
-        if directory.limit == NAMED and directory.total > NAMED:
-            return
-        if directory.total > directory.limit:
-            chosen = [e for e in directory.waiting if name(e.path) in self._configured]
-        else:
-            chosen = directory.waiting
-        self._scene.contents.fetch([entry.path for entry in chosen])
-        wanted = [e for e in chosen if self._brings(e, turn.libraries, turn.draft) <= BRINGS]
-        reason = "beside a plugin that was loaded"
+    def _chosen(self, directory: _Directory) -> list[Entry]:
+        """The waiting plugins of a small directory; of a large one those named in configuration."""
+        if directory.total <= directory.limit:
+            return directory.waiting
+        if directory.limit == NAMED:
+            return []
+        return [entry for entry in directory.waiting if name(entry.path) in self._configured]
+
+    def _siblings(
+        self, directory: _Directory, chosen: Iterable[Entry], turn: Turn
+    ) -> Iterator[Finding]:
+        brings = min(BRINGS, directory.limit)
+        wanted = [e for e in chosen if self._brings(e, turn.libraries, turn.draft) <= brings]
+        loaded = directory.limit == SIBLINGS
+        reason = "beside a plugin that was loaded" if loaded else "in a directory that it names"
         for entry in wanted:
             yield _want(entry.path, directory.by, reason)
             yield from self._described(entry, turn.draft)
@@ -178,7 +182,7 @@ class Plugins:
             yield _want(path, plugin.path, "describes a plugin")
 
     def _brings(self, plugin: Entry, libraries: Libraries, draft: Draft) -> int:
-        """Bytes of the libraries that a plugin needs and that are not kept; the first level only."""
+        """Bytes of libraries that a plugin needs and that are not kept; the first level only."""
         facts = libraries.facts(plugin.path)
         if facts is None or not facts.loadable:
             return BRINGS + 1

@@ -83,6 +83,7 @@ class LibraryNames:
         self._scene = scene
         self._directories: dict[ImagePath, None] = {}
         self._names: dict[str, ImagePath] = {}
+        self._any_version: set[str] = set()
 
     @property
     def directories(self) -> tuple[ImagePath, ...]:
@@ -100,9 +101,16 @@ class LibraryNames:
         for base, by in tuple(self._names.items()):
             yield from self._in(directory, base, by)
 
-    def ask(self, names: Iterable[str], by: ImagePath) -> Iterator[tuple[str, ImagePath]]:
-        """Where libraries of these names are; yields (path, who named it)."""
+    def ask(
+        self, names: Iterable[str], by: ImagePath, *, any_version: bool = False
+    ) -> Iterator[tuple[str, ImagePath]]:
+        """Where libraries of these names are; yields (path, who named it).
+
+        With ``any_version`` a name without a version stands for those with one, too.
+        """
         for base in names:
+            if any_version:
+                self._any_version.add(base)
             if base not in self._names and _LIBRARY.fullmatch(base):
                 self._names[base] = by
                 for directory in tuple(self._directories):
@@ -115,3 +123,7 @@ class LibraryNames:
         entry = self._scene.entry(path)
         if entry is not None and entry.type is FileType.FILE:
             yield path, by
+        elif base in self._any_version:
+            for child in self._scene.tree.children(directory):
+                if name(child.path).startswith(f"{base}."):
+                    yield child.path, by

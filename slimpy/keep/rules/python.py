@@ -15,6 +15,7 @@ from probes.model import Operation
 from slimpy.image.tree import name, parent
 from slimpy.keep.programs import Head
 from slimpy.keep.rules import python_binary, python_commands, python_source
+from slimpy.keep.rules.plugins_names import LibraryNames
 from slimpy.keep.rules.python_data import PackageData
 from slimpy.keep.rules.python_graph import Graph, Name
 from slimpy.keep.rules.python_metadata import Distribution, distributions
@@ -25,7 +26,7 @@ from slimpy.keep.turn import Finder, Turn
 from slimpy.model import ROOT, FileType, ImagePath, Reason, Rule
 
 READ_AHEAD = 2 << 20
-"""Sources (bytes) of one directory that are read together with the first that is wanted."""
+"""Sources (bytes) of one package or directory that are read together with the first wanted."""
 
 MOST_SCANNED = 64 << 20
 """Bytes of extension modules that are searched for names, all together."""
@@ -51,6 +52,9 @@ them for cases that no service meets.
 Only the app's own code, and modules that cannot be imported without, bring them in.
 """
 
+LDCONFIG = "/sbin/ldconfig"
+"""What ctypes.util.find_library asks on Linux."""
+
 CORE = (
     *("_compat_pickle", "_strptime", "abc", "ast", "codecs", "collections.abc", "copyreg"),
     *("encodings", "functools", "importlib.abc", "importlib.resources", "inspect", "io"),
@@ -74,9 +78,12 @@ class PythonReach:
         self._modules = Modules(scene)
         self._graph = Graph(scene, self._modules)
         self._data = PackageData(scene, self._modules)
+        self._shared = LibraryNames(scene)
+        self._looked_up: set[str] = set()
         self._sites: dict[ImagePath, list[Distribution]] = {}
         self._points: list[tuple[ImagePath, str, str]] = []
         self._strings: set[str] = set()
+        self._ahead_of: set[ImagePath] = set()
         self._scanned = 0
         self._started = False
 
@@ -84,6 +91,12 @@ class PythonReach:
         """Wants for all that the fresh files lead to, closed under import."""
         for head in turn.files:
             yield from self._start(head)
+            if head.is_elf:
+                yield from self._libraries(self._shared.note(head.entry))
+        for entry in turn.fresh:
+            # An empty file has no first bytes to show, but __init__.py often is one.
+            if entry.type is FileType.FILE and not entry.size and _is_code(entry.path):
+                self._graph.push(entry.path)
         if not (self._graph.is_waiting or self._modules.roots):
             return
         if not self._started:
@@ -117,17 +130,29 @@ class PythonReach:
                 yield from self._read(path)
 
     def _ahead(self, batch: Iterable[ImagePath]) -> list[ImagePath]:
-        """The batch and the sources beside: they are next, and a batch costs more than a file."""
+        """The batch and what is next to be read: a batch costs more than its files do."""
         found = dict.fromkeys(batch)
-        for directory in sorted({parent(path) for path in found}):
-            total = 0
-            for entry in self._scene.tree.children(directory):
-                if entry.type is FileType.FILE and entry.path.endswith(".py"):
-                    total += entry.size
-                    if total > READ_AHEAD:
-                        break
-                    found[entry.path] = None
+        homes = {self._modules.home(path) for path in found if self._modules.is_installed(path)}
+        for home in sorted(homes - self._ahead_of):
+            found.update(dict.fromkeys(self._sources(self._modules.below(home))))
+        for directory in sorted({parent(path) for path in found} - self._ahead_of):
+            beside = (child.path for child in self._scene.tree.children(directory))
+            found.update(dict.fromkeys(self._sources(beside)))
+            self._ahead_of.add(directory)
+        self._ahead_of |= homes
         return list(found)
+
+    def _sources(self, paths: Iterable[ImagePath]) -> Iterator[ImagePath]:
+        """The source files among paths, up to READ_AHEAD."""
+        total = 0
+        for path in paths:
+            entry = self._scene.tree.get(path)
+            if entry is None or entry.type is not FileType.FILE or not path.endswith(".py"):
+                continue
+            total += entry.size
+            if total > READ_AHEAD:
+                return
+            yield path
 
     def _reach(self, path: ImagePath) -> Iterator[Finding]:
         """Take note of where a file is: the roots around it, and its package."""
@@ -194,6 +219,8 @@ class PythonReach:
         is_library = self._modules.is_library(path)
         self._data.note(self._modules.home(path), source.strings, own=own)
         self._strings |= source.strings
+        if not is_library:
+            yield from self._foreign(path, source)
         for statement in source.imports:
             yield from self._import(path, statement, version)
         if source.siblings:
@@ -211,6 +238,21 @@ class PythonReach:
         if source.lazy and name(path).startswith("__init__."):
             for text in sorted(source.strings & self._modules.folder(directory).code.keys()):
                 yield from self._graph.follow_within(directory, (text,), version, path)
+
+    def _foreign(self, path: ImagePath, source: Source) -> Iterator[Finding]:
+        """Shared objects that code loads with ctypes or cffi."""
+        named = sorted(text for text in source.strings if text.startswith("lib") and ".so" in text)
+        yield from self._libraries(self._shared.ask(named, path))
+        looked_up = {f"lib{base}.so" for base in source.libraries}
+        self._looked_up |= looked_up
+        yield from self._libraries(self._shared.ask(sorted(looked_up), path, any_version=True))
+
+    def _libraries(self, found: Iterable[tuple[str, ImagePath]]) -> Iterator[Want]:
+        for library, by in found:
+            yield Want(library, Reason(Rule.PYTHON, by, "names a library"))
+            is_asked = f"{library.rpartition('/')[2].partition('.so')[0]}.so" in self._looked_up
+            if is_asked and self._scene.entry(LDCONFIG) is not None:
+                yield Want(LDCONFIG, Reason(Rule.PYTHON, by, "asks where libraries are"))
 
     def _import(self, path: ImagePath, statement: Import, version: str) -> Iterator[Finding]:
         module = statement.module

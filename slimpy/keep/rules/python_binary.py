@@ -22,7 +22,7 @@ SHORTEST = 4
 
 _WORD = re.compile(rb"(?<=\0)[A-Za-z_]\w{1,60}(?:\.[A-Za-z_]\w{0,60}){0,8}(?=\0)")
 _PACKED = re.compile(rb"x[\x9c\xda]")
-_STORED = re.compile(rb"[zZaA](?:\0\0\0)?.([A-Za-z_][\w.]{1,80})", re.DOTALL)
+_STORED = re.compile(rb"[zZaA\xfa\xda\xe1\xc1](.)(?:\0\0\0)?([A-Za-z_][\w.]{1,80})", re.DOTALL)
 _NAME = re.compile(r"[^\W\d]\w*+(?:\.[^\W\d]\w*+)*+")
 _TEXT = frozenset(range(32, 127)) | {9, 10, 13, 0}
 
@@ -56,8 +56,8 @@ def read_compiled(data: bytes) -> Source:
     """
     found: dict[str, None] = {}
     for text in _STORED.finditer(data[:LONGEST_SOURCE]):
-        length = data[text.start(1) - 1]
-        word = text[1][:length].decode("ascii", "replace")
+        length = text[1][0]
+        word = text[2][:length].decode("ascii", "replace")
         if len(word) == length and _NAME.fullmatch(word):
             found[word] = None
         if len(found) >= MOST_IMPORTS:

@@ -44,7 +44,7 @@ _PLAIN = re.compile(r"[\w.:/%{}()+@*\-]++", re.ASCII)
 _STATEMENT = re.compile(
     r"""[ \t\f]*+ (?:
       from [ \t]++
-        (?P<module> \.[. \t]*+ (?: (?!import\b) [\w.]++ )?+ | \w++ (?: [ \t]*+ \. [ \t]*+ \w++ )*+ )
+        (?P<module> [. \t]*+ (?: (?!import\b) \w++ (?: [ \t]*+ \. [ \t]*+ \w++ )*+ )?+ )
         [ \t]*+ import (?!\w) [ \t]*+
         (?: \( (?P<inside> [^()]{0,65536} ) \) | (?P<names> [^\n;]*+ ) )
     | import [ \t]++ (?P<modules> [^\n;]*+ )
@@ -67,6 +67,7 @@ _CALL = re.compile(
     r"(?:import_module|__import__|iter_modules|walk_packages)[ \t]*\((.{0,240})", re.DOTALL
 )
 _NAMED = re.compile(r"""mport\w{0,40}\(\s{0,40}f?["'](\.{0,8}[^\W\d][\w.]{0,200})["']""")
+_FOUND = re.compile(r"""find_library\(\s{0,40}["']([\w+.-]{1,80})["']""")
 _LISTS = ("listdir", "glob(", "iterdir", "scandir")
 
 
@@ -90,6 +91,7 @@ class Source:
     ``strings`` are its short string constants without blanks around, docstrings left out.
     ``computes`` tells that it imports modules whose names it puts together, ``siblings`` that these
     are modules of its own package, ``lazy`` that it may load its names when they are used.
+    ``libraries`` are names without ``lib`` that it has looked up (ctypes.util.find_library).
     """
 
     imports: tuple[Import, ...] = ()
@@ -97,6 +99,7 @@ class Source:
     computes: bool = False
     siblings: bool = False
     lazy: bool = False
+    libraries: tuple[str, ...] = ()
 
 
 def read(data: bytes, *, main: bool = False) -> Source:
@@ -120,6 +123,7 @@ def read(data: bytes, *, main: bool = False) -> Source:
         computes,
         computes and _loads_siblings(code, strings),
         "__getattr__" in code or "__all__" in code or "lazy" in code,
+        tuple(sorted(set(_FOUND.findall(text)))),
     )
 
 
@@ -175,11 +179,9 @@ def _end_of_block(code: str, start: int, indent: int) -> int:
 
 
 def _imports(code: str) -> Iterator[Import]:
-    for count, found in enumerate(_statements(code)):
+    for count, (found, late) in enumerate(_statements(code)):
         if count >= MOST_IMPORTS:
             return
-        at = found.start()
-        late = found[0][0] in " \t\f" or (at > 0 and code[at - 1] == ":")
         if (modules := found["modules"]) is not None:
             for name in _names(modules):
                 yield Import(name, late=late)
@@ -191,8 +193,11 @@ def _imports(code: str) -> Iterator[Import]:
         yield Import(bare, len(module) - len(bare), names, late)
 
 
-def _statements(code: str) -> Iterator[re.Match[str]]:
-    """Import statements: they start a line, or follow a colon or semicolon in one."""
+def _statements(code: str) -> Iterator[tuple[re.Match[str], bool]]:
+    """Import statements, and whether they stand in a block.
+
+    They start a line, or follow a colon or semicolon in one.
+    """
     at = code.find("import")
     while at >= 0:
         start = code.rfind("\n", 0, at) + 1
@@ -203,7 +208,7 @@ def _statements(code: str) -> Iterator[re.Match[str]]:
             found = _STATEMENT.match(code, place)
             if found is not None:
                 done = max(done, found.end())
-                yield found
+                yield found, code[start] in " \t\f" or ":" in code[start:place]
         at = code.find("import", done)
 
 

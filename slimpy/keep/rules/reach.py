@@ -146,7 +146,8 @@ def text_of(scene: Scene, path: ImagePath, limit: int) -> str:
 
 def beside(directory: str, reference: str) -> str:
     """A relative reference made absolute; it cannot climb above the root."""
-    return posixpath.normpath(f"/{directory}/{reference}".replace("//", "/"))
+    path = posixpath.normpath(f"/{directory}/{reference}")
+    return f"/{path.lstrip('/')}"  # POSIX lets two leading slashes stand
 
 
 def is_file(scene: Scene, path: str) -> bool:

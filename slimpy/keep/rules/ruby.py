@@ -154,7 +154,7 @@ class RubyReach(Reach):
     def _reference(
         self, path: ImagePath, reference: Reference, *, is_library: bool
     ) -> Iterator[Finding]:
-        if is_library and _is_for_development(reference.path, path):
+        if is_library and self._is_for_development(reference.path, path):
             return
         detail = f"{'loads what begins with ' if reference.prefix else 'loads '}{reference.path}"
         if reference.base is Base.FILE:
@@ -166,6 +166,16 @@ class RubyReach(Reach):
         elif is_library or "/" in reference.path:
             for directory in self._load_path.directories(reference.path):
                 yield from self._beginning(path, directory, reference.path, detail)
+
+    def _is_for_development(self, feature: str, path: ImagePath) -> bool:
+        """Whether a feature is of a developer's tool, and the file that asks for it is not."""
+        tool = feature.partition("/")[0].partition(".")[0]
+        if tool not in FOR_DEVELOPMENT:
+            return False
+        gem = self._load_path.gem_of(path)
+        root = gem.library if gem is not None else self._load_path.root_of(path)
+        inside = path.removeprefix(f"{root}/").partition("/")[0].removesuffix(".rb")
+        return inside != tool and (gem is None or gem.name != tool)
 
     def _extension(self, path: ImagePath) -> Iterator[Finding]:
         """Features that compiled code requires (rb_require)."""
@@ -244,12 +254,6 @@ class RubyReach(Reach):
         if root is None or name(root)[:1].isdigit():
             return ""
         return f"{root}/{path.removeprefix(f'{root}/').partition('/')[0]}"
-
-
-def _is_for_development(feature: str, path: ImagePath) -> bool:
-    """Whether a feature is of a developer's tool, and the file that asks for it is not of it."""
-    tool = feature.partition("/")[0].partition(".")[0]
-    return tool in FOR_DEVELOPMENT and f"/{tool}/" not in path and not path.endswith(f"/{tool}.rb")
 
 
 def _is_left_over(entry: Entry) -> bool:

@@ -28,6 +28,15 @@ def decided(world: World, *events: FileEvent) -> KeepSet:
     return kept(world, Rule.APP, *events)
 
 
+@pytest.mark.parametrize("top", ["/usr/local/share", "/usr/local/etc"])
+def test_small_data_in_usr_local_is_kept_though_nothing_used_it(top: str) -> None:
+    wanted = {f"{top}/shop/report.sql": file(), f"{top}/shop.conf": file()}
+    unwanted = {f"{top}/huge/data.bin": file(size=40 << 20), "/usr/share/other/x.sql": file()}
+    keep = decided(debian(wanted | unwanted))
+    assert wanted.keys() <= keep.reasons.keys()
+    assert not unwanted.keys() & keep.reasons.keys()
+
+
 @pytest.mark.parametrize(
     "root",
     [
@@ -71,7 +80,6 @@ def test_without_the_rule_only_what_was_used_is_kept() -> None:
     [
         "/usr/share/base/used.txt",  # a package's directory
         "/usr/lib/used.txt",
-        "/usr/local/share/used.txt",
         "/usr/bin/used",
         "/etc/base/used.conf",
         "/var/cache/base/used",

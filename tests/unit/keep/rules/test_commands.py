@@ -8,6 +8,7 @@ import zipfile
 
 import pytest
 
+from probes.model import Operation
 from slimpy.model import Rule
 from tests.unit.keep.rules.apps import asked_by, kept
 from tests.unit.keep.worlds import Thing, World, directory, elf, event, file, link, program, rules
@@ -18,7 +19,8 @@ BASE = {
     "/bin": link("usr/bin"),
     "/usr/bin/dash": program(),
     "/usr/bin/sh": link("dash"),
-    **{f"/usr/bin/{name}": program() for name in ("frob", "gzip", "sort", "ffmpeg", "gcc")},
+    **{f"/usr/bin/{name}": program() for name in ("frob", "gzip", "sort", "ffmpeg", "gcc", "bash")},
+    "/usr/bin/x86_64-linux-gnu-gcc-12": program(),
     "/usr/lib/thing/helper": program(),
     "/etc/motd": file(),
 }
@@ -42,6 +44,7 @@ def compiled(text: bytes, *imports: str) -> Thing:
         (b"\0cat x | /usr/bin/frob > y\0", ("popen",), {"/usr/bin/dash", "/usr/bin/frob"}),
         (b"\0/usr/lib/thing/helper\0", ("execve",), {"/usr/lib/thing/helper"}),
         (b"\0/usr/bin/frob\0", ("puts",), set()),
+        (b"\0/usr/bin/gcc\0/usr/bin/x86_64-linux-gnu-gcc-12\0", ("execv",), set()),
         (b"\0TOOL=/usr/bin/frob\0", ("execv",), set()),
         (b"\0/srv/usr/bin/frob\0", ("execv",), set()),
         (b"\0/etc/motd /usr/bin/nothing\0", ("execv",), set()),
@@ -75,6 +78,9 @@ def test_data_of_programs_that_never_ran() -> None:
         "/usr/share/draw/colours": link("../color/draw"),
         "/usr/share/draw/colours-again": link("/usr/share/draw"),
         "/usr/share/color/draw/a.icc": file(),
+        "/usr/share/draw/tables": link("/var/lib/tables"),
+        "/var/lib/tables/t": link("/usr/share/tables/t"),
+        "/usr/share/tables/t": file(size=5 << 20),
         "/usr/share/fonts/a.ttf": file(),
         "/usr/share/heavy/x": file(size=17 << 20),
     }
@@ -127,6 +133,9 @@ def test_source_code_and_settings(path: str, text: str) -> None:
         ("/app/a.py", 'import subprocess\nsubprocess.run(["nothing-like-it"])'),
         ("/usr/lib/python3.11/uuid.py", 'import subprocess\nsubprocess.run(["frob"])'),
         ("/app/site-packages/a.py", 'import subprocess\nsubprocess.run(["gcc", "-v"])'),
+        ("/app/site-packages/a.py", 'import subprocess, shutil\nshutil.which("bash")'),
+        ("/app/a.rb", "# system\n# like (`frob`) or system('frob')\n"),
+        ("/app/gems/a-1/a.rb", "system\nreturns = `sort`"),
         ("/app/a.js", "list.push('frob')"),
         ("/app/a.rb", 'name = "frob"\nputs name.system'),
         ("/app/a.txt", 'os.system("frob")'),
@@ -215,3 +224,12 @@ def test_what_is_named_is_told() -> None:
     keep = kept(world, Rule.COMMAND, event("/app/server"))
     assert rules(keep, "/usr/bin/frob") == {Rule.COMMAND}
     assert keep.reasons["/usr/bin/frob"][0].by == "/app/server"
+
+
+def test_a_program_that_was_only_looked_at_starts_nothing() -> None:
+    world = World(BASE | {"/usr/bin/arch": compiled(b"\0/usr/bin/frob\0", "execv")})
+    seen = event("/usr/bin/arch", Operation.STAT)
+    assert asked_by(kept(world, Rule.COMMAND, seen), world, Rule.COMMAND) == set()
+    caller = World({**world.things, "/app/run": compiled(b"\0/usr/bin/arch\0", "execv")})
+    keep = kept(caller, Rule.COMMAND, seen, event("/app/run", Operation.EXEC))
+    assert "/usr/bin/frob" in keep
