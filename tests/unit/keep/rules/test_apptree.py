@@ -266,18 +266,18 @@ def test_an_unused_directory_brings_little() -> None:
 def test_working_directory_and_what_the_configuration_names() -> None:
     world = debian(
         {
-            "/work/here/page.html": file(),
+            "/premises/here/page.html": file(),
             "/opt/content/page.html": file(),
             "/var/lib/shop/shop.db": file(),
             "/opt/other/page.html": file(),
             "/opt/tools/bin/tool": program(),
         },
-        WorkingDir="/work/here",
+        WorkingDir="/premises/here",
         Cmd=["server", "--root=/opt/content"],
         Env=["SHOP_DB=sqlite:////var/lib/shop/shop.db", "PATH=/usr/bin:/opt/tools/bin"],
     )
     found = by_app(world)
-    assert found >= {"/work/here/page.html", "/opt/content/page.html", "/var/lib/shop/shop.db"}
+    assert found >= {"/premises/here/page.html", "/opt/content/page.html", "/var/lib/shop/shop.db"}
     assert not found & {"/opt/other/page.html", "/opt/tools/bin/tool"}
 
 
