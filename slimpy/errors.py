@@ -148,6 +148,13 @@ class ProgramError(SlimError):
     meaning = "a program of this machine is missing, failed, or took too long"
 
 
+class SourceError(SlimError):
+    """An image outside an engine (an archive, a layout, a registry) cannot be read or written."""
+
+    exit_code = 18
+    meaning = "an archive, a layout or a registry cannot be read or written as asked"
+
+
 INTERRUPTED = 130
 """Exit code after Ctrl-C (128 + SIGINT), as shells have it."""
 

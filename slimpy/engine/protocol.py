@@ -123,3 +123,6 @@ class Engine(Protocol):
 
     def remove_tag(self, tag: str) -> None:
         """Take a name away; the image goes with its last one. No error if it is not there."""
+
+    def close(self) -> None:
+        """Give up what the connection holds."""

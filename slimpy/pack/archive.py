@@ -17,15 +17,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from slimpy.errors import DiskFullError, OutputError, PackError
+from slimpy.image.oci import CONFIG_TYPE, INDEX_TYPE, LAYER_TYPE, MANIFEST_TYPE
 from slimpy.model import Layer, display
 from slimpy.pack import tarball
 from slimpy.pack.config import serialised
 from slimpy.pack.tarball import Header, Writer
-
-CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
-LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
-MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
-INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _NAME = re.compile(r"[a-z0-9.:_/-]{1,255}", re.IGNORECASE)
