@@ -62,12 +62,15 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Slimmed:
-    """One slim image: bytes, whether its own probes are answered alike, its hardening bundle."""
+    """One slim image: bytes, whether its own probes are answered alike, the rules that kept
+    something, its hardening bundle.
+    """
 
     image: str
     fat_size: int
     size: int
     verified: bool
+    rules: tuple[str, ...]
     seconds: float
     confinement: Confinement
 
@@ -226,6 +229,7 @@ def slimmed(sample: str, level: str, flags: Sequence[str] = ()) -> Slimmed:
             fat_size=report["image"]["size"],
             size=report["slim"]["size"],
             verified=report["status"] == "slimmed",
+            rules=tuple(row["rule"] for row in report["kept_by_rule"]),
             seconds=done.seconds,
             confinement=bundles.load(Path(directory)),
         )

@@ -8,7 +8,7 @@ for fill in "$@"; do
     unset IFS
     number=0
     while [ "$number" -lt "$1" ]; do
-        directory=/srv/ballast/$fill/$number
+        directory=/usr/share/ballast/$fill/$number
         mkdir -p "$directory"
         yes "$fill $number" | head -c $(($2 * $3)) | split -b "$3" -a 3 -d - "$directory/file-"
         number=$((number + 1))

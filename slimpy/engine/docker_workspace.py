@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -124,17 +125,16 @@ class DockerWorkspace:
 
     def archive(self, paths: Sequence[ImagePath]) -> Iterator[bytes]:
         """See Workspace.archive."""
-        name = f"list/{next(self._numbers)}"
         names = b"".join(b"." + encoded(path) + b"\0" for path in paths)
-        self._put({name: names})
-        names_from = ("--null", f"--files-from={toolbox.DIRECTORY}/{name}")
-        return self._tool("tar", *_TAR, *names_from)
+        return self._tool("tar", *_TAR, "--null", "--files-from=-", stdin=names)
 
-    def _tool(self, name: str, *arguments: str) -> Iterator[bytes]:
+    def _tool(self, name: str, *arguments: str, stdin: bytes = b"") -> Iterator[bytes]:
         """Run a tool in the pristine container and yield its output; a failure comes after it."""
         complaints, doing = b"", "reading the image"
-        with self._started(toolbox.tool(name, *arguments)) as process:
+        with self._started(toolbox.tool(name, *arguments), stdin=bool(stdin)) as process:
             self._readers.add(process)
+            if stdin:
+                threading.Thread(target=process.send, args=(stdin,), daemon=True).start()
             try:
                 for stream, data in process.frames(silence=_SILENCE):
                     if stream == STDOUT:
@@ -152,26 +152,21 @@ class DockerWorkspace:
             )
             raise PackError(message, details=lines)
 
-    def _started(self, argv: Sequence[str]) -> Exec:
+    def _started(self, argv: Sequence[str], *, stdin: bool = False) -> Exec:
         try:
-            return Exec(self._client, self._pristine, argv, user="0")
+            return Exec(self._client, self._pristine, argv, user="0", stdin=stdin)
         except ConnectionError as error:
             message = "The container that slimpy reads the image from does not run any more."
             hint = "Was the engine cleaned up meanwhile? Run the command again."
             raise EngineLostError(message, hint=hint) from error
-
-    def _put(self, files: dict[str, bytes], *, pipes: Sequence[str] = ()) -> None:
-        with translated("handing a list to the toolbox"):
-            self._client.api.put_archive(
-                self._pristine, toolbox.DIRECTORY, toolbox.small_archive(files, pipes=pipes)
-            )
 
     def open_pipe(self) -> tuple[str, Exec]:
         """A new FIFO in the volume, as (path in any container that has it, running reader in the
         pristine one).
         """
         name = f"pipe/{next(self._numbers)}"
-        self._put({}, pipes=[name])
+        with translated("making a pipe"):
+            self._client.api.put_archive(self._pristine, toolbox.DIRECTORY, toolbox.pipe(name))
         path = f"{toolbox.DIRECTORY}/{name}"
         return path, self._started(toolbox.tool("cat", path))
 

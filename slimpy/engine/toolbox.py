@@ -17,7 +17,7 @@ import platform
 import stat
 import struct
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -116,7 +116,7 @@ def archive() -> bytes:
     box = collect()
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for name in ("", "/bin", "/lib", "/pipe", "/list"):
+        for name in ("", "/bin", "/lib", "/pipe"):
             info = _member(name.lstrip("/") or ".", tarfile.DIRTYPE, 0o755)
             tar.addfile(info)
         for path, name in sorted(box.files.items(), key=lambda item: item[1]):
@@ -135,14 +135,11 @@ def archive() -> bytes:
     return buffer.getvalue()
 
 
-def small_archive(files: Mapping[str, bytes] | None = None, *, pipes: Sequence[str] = ()) -> bytes:
-    """Further small files (name -> contents) and FIFOs, as a tar archive for the same directory."""
+def pipe(name: str) -> bytes:
+    """One more FIFO for the same directory, as a tar archive."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for name, data in (files or {}).items():
-            _add(tar, name, data)
-        for name in pipes:
-            tar.addfile(_member(name, tarfile.FIFOTYPE, 0o666))
+        tar.addfile(_member(name, tarfile.FIFOTYPE, 0o666))
     return buffer.getvalue()
 
 

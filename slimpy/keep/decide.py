@@ -50,6 +50,7 @@ def decide(
     draft = Draft(scene, dropped(scene, wishes.drop))
     draft.absorb(scans.values())
     draft.absorb(touched(scene, scans))
+    programs.read_ahead(scene, draft)
     draft.absorb(config.configured(scene))
     draft.absorb(system.always(scene))
     draft.absorb(included(scene, wishes))

@@ -46,6 +46,11 @@ def survey(tree: Tree, contents: Contents) -> Ownership:
     return _Survey(tree, contents).result()
 
 
+def databases(tree: Tree, contents: Contents) -> tuple[ImagePath, ...]:
+    """The files that `survey` reads, so that they can be fetched together with others."""
+    return tuple(entry.path for entry in _Survey(tree, contents).databases())
+
+
 class _Survey:
     def __init__(self, tree: Tree, contents: Contents) -> None:
         self._tree = tree
@@ -56,7 +61,7 @@ class _Survey:
         self._too_large = 0
 
     def result(self) -> Ownership:
-        files = self._databases()
+        files = self.databases()
         self._contents.fetch([entry.path for entry in files])
         self._dpkg()
         self._distroless()
@@ -69,7 +74,7 @@ class _Survey:
             warnings.append(TraceWarning("packages", _TOO_LARGE, self._too_large))
         return Ownership(MappingProxyType(self._owners), tuple(warnings))
 
-    def _databases(self) -> list[Entry]:
+    def databases(self) -> list[Entry]:
         """What will be read, cut at the bound."""
         single = [self._file(path) for path in (_DPKG, *_APK)]
         lists = [e for e in self._files_in(_DPKG_LISTS) if e.path.endswith(".list")]

@@ -11,6 +11,7 @@ from slimpy.elf.closure import Closure, closure
 from slimpy.elf.facts import ElfFacts
 from slimpy.elf.files import ElfFiles
 from slimpy.keep.draft import Draft
+from slimpy.keep.packages import databases
 from slimpy.keep.scene import Finding, Scene, Want
 from slimpy.model import Entry, FileType, ImagePath, Reason, Rule, display
 
@@ -47,6 +48,16 @@ def heads(scene: Scene, draft: Draft, fresh: Iterable[Entry]) -> tuple[Head, ...
     ]
     scene.contents.fetch([entry.path for entry in files])
     return tuple(_heads(scene, draft, files))
+
+
+def read_ahead(scene: Scene, draft: Draft) -> None:
+    """Fetch, in one go, all files that are kept whole so far and the package databases."""
+    kept = (
+        entry.path
+        for entry in scene.tree
+        if entry.type is FileType.FILE and entry.size and draft.is_whole(entry.path)
+    )
+    scene.contents.fetch((*kept, *databases(scene.tree, scene.contents)))
 
 
 def _heads(scene: Scene, draft: Draft, files: Iterable[Entry]) -> Iterator[Head]:

@@ -22,6 +22,7 @@ TOUCHED_MORE = 10_000_000
 SMALL = 1_000_000
 """The same for a directory that nothing used."""
 
+_TEXT = 1  # the rank of code and small text
 _SMALL_TEXT = 1_000_000
 _SMALL_FILE = 256_000
 _CODE = re.compile(
@@ -53,29 +54,48 @@ def bound(touched: int) -> int:
 
 
 def choose(entries: Iterable[Entry], touched: Container[ImagePath], limit: int) -> Choice:
-    """As many of the entries as fit: code, templates and small text first, then by size.
+    """As much of the entries as fits: code, templates and small text first, the smaller ones before
+    the larger; then other small files, if all of them fit; then large ones, if all of them fit.
 
-    Touched ones are kept for that and weigh nothing here. A larger limit keeps all that a smaller
-    one does.
+    Some files of a set of data are worth little without the others. Touched ones are kept for that
+    and weigh nothing here. A larger limit keeps all that a smaller one does.
     """
-    ordered = sorted(entries, key=_rank)
+    ranks: dict[int, list[Entry]] = {}
+    for entry in sorted(entries, key=_rank):
+        ranks.setdefault(_rank(entry)[0], []).append(entry)
     kept: list[Entry] = []
     total = 0
-    for count, entry in enumerate(ordered):
-        if entry.type is FileType.FILE and entry.path not in touched:
-            total += entry.size
-        if total > limit:
+    for rank, members in ranks.items():
+        count, total = _fitting(members, touched, total, limit)
+        if count < len(members) and rank > _TEXT:
+            count = 0
+        kept += members[:count]
+        if count < len(members):
             # Nothing after the first that does not fit: else a larger limit could keep less.
-            rest = ordered[count:]
-            left = [item for item in rest if item.path not in touched]
-            return Choice(tuple(kept), tuple(sorted(left, key=lambda item: item.path)))
-        kept.append(entry)
-    return Choice(tuple(kept), ())
+            break
+    chosen = {entry.path for entry in kept}
+    rest = [item for group in ranks.values() for item in group if item.path not in chosen]
+    left = [item for item in rest if item.path not in touched]
+    return Choice(tuple(kept), tuple(sorted(left, key=lambda item: item.path)))
+
+
+def _fitting(
+    members: Iterable[Entry], touched: Container[ImagePath], total: int, limit: int
+) -> tuple[int, int]:
+    """How many of the first members fit, and the bytes kept with them."""
+    count = 0
+    for entry in members:
+        size = 0 if entry.type is not FileType.FILE or entry.path in touched else entry.size
+        if total + size > limit:
+            break
+        total += size
+        count += 1
+    return count, total
 
 
 def _rank(entry: Entry) -> tuple[int, int, ImagePath]:
     if entry.type is not FileType.FILE:
         return 0, 0, entry.path
     if entry.size <= _SMALL_TEXT and _CODE.fullmatch(name(entry.path)):
-        return 1, entry.size, entry.path
+        return _TEXT, entry.size, entry.path
     return (2 if entry.size <= _SMALL_FILE else 3), entry.size, entry.path

@@ -442,11 +442,22 @@ def test_deep_and_looping_directories() -> None:
 def test_a_larger_bound_keeps_all_that_a_smaller_one_does(
     sizes: list[int], one: int, other: int
 ) -> None:
-    entries = [Entry(P(f"/a/{n}.x"), FileType.FILE, size=size) for n, size in enumerate(sizes)]
+    kinds = ("x", "py")
+    entries = [
+        Entry(P(f"/a/{n}.{kinds[n % 2]}"), FileType.FILE, size=size) for n, size in enumerate(sizes)
+    ]
     small, large = (choose(entries, (), limit) for limit in sorted((one, other)))
     assert set(small.kept) <= set(large.kept)
     assert sum(entry.size for entry in large.kept) <= max(one, other)
     assert sorted((*small.kept, *small.left), key=str) == sorted(entries, key=str)
+
+
+def test_data_that_does_not_fit_is_left_out_whole_but_code_as_far_as_it_fits() -> None:
+    names = ("a.html", "b.html", "x.dat", "y.dat")
+    entries = [Entry(P(f"/a/{name}"), FileType.FILE, size=10) for name in names]
+    assert [entry.path for entry in choose(entries, (), 15).kept] == ["/a/a.html"]
+    assert [entry.path for entry in choose(entries, (), 35).kept] == ["/a/a.html", "/a/b.html"]
+    assert len(choose(entries, (), 40).kept) == 4
 
 
 def test_bounds() -> None:
