@@ -70,11 +70,11 @@ def parse(chunks: Iterable[bytes]) -> Iterator[Entry]:
         if len(rest) > MAXIMUM_RECORD:
             raise _malformed(rest)
     if rest:
-        message = "the listing of the image ended in the middle of an entry"
-        raise EngineLostError(message, hint="see whether the engine still runs, and try again")
+        message = "The listing of the image ended in the middle of an entry."
+        raise EngineLostError(message, hint="Does the engine still run? Try again.")
     if not seen:
-        message = "the listing of the image is empty"
-        raise EngineLostError(message, hint="see whether the engine still runs, and try again")
+        message = "The listing of the image is empty."
+        raise EngineLostError(message, hint="Does the engine still run? Try again.")
 
 
 class _Interned:
@@ -126,8 +126,8 @@ def _is_normal(path: bytes) -> bool:
 
 def _malformed(record: bytes) -> EngineLostError:
     shown = display(decoded(record[:200]))
-    message = f"the listing of the image holds something that is no entry: {shown}"
-    return EngineLostError(message, hint="slimpy needs GNU find's answer, unchanged")
+    message = f"The listing of the image holds something that is no entry: {shown}"
+    return EngineLostError(message, hint="slimpy needs GNU find's answer, unchanged.")
 
 
 def normalised(entries: Iterable[Entry], *, container_time: int, created: int) -> Iterator[Entry]:

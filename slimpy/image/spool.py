@@ -84,7 +84,7 @@ class Spool(Contents):
         for header in stream:
             path = _path(header.name)
             if path not in missing:
-                message = f"the archive of the image's files holds {display(path)} unasked"
+                message = f"The archive of the image's files holds {display(path)}, which was not asked for."
                 raise EngineLostError(message)
             missing.remove(path)
             self._records[path] = self._kept(header, stream)
@@ -119,8 +119,8 @@ class Spool(Contents):
             if error.errno not in _NO_SPACE:
                 raise
             name = display(_path(header.name))
-            message = f"no space is left for the contents of the image's files, at {name}"
-            hint = "free some space for temporary files, or set TMPDIR to another disk"
+            message = f"No space is left for the contents of the image's files, at {name}."
+            hint = "Free some space for temporary files, or set TMPDIR to another disk."
             raise DiskFullError(message, hint=hint) from error
         self._end = start + header.size
         return _Record(member, start)

@@ -234,5 +234,5 @@ def _check_map(data: tuple[tuple[int, int], ...], size: int, stored: int) -> Non
 
 
 def _fail(why: str) -> NoReturn:
-    message = f"the archive of the image's files cannot be read: {why}"
-    raise EngineLostError(message, hint="see whether the engine still runs, and try again")
+    message = f"The archive of the image's files cannot be read: {why}."
+    raise EngineLostError(message, hint="Does the engine still run? Try again.")

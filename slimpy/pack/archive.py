@@ -100,7 +100,7 @@ def _add(writer: Writer, path: str, data: bytes | None, layer: Layer, source: Bi
     checked = _Checked(source)
     writer.add(header, checked)
     if checked.digest != layer.diff_id:
-        message = f"the layer {layer.path} was changed after it was written"
+        message = f"The layer {layer.path} was changed after it was written."
         raise PackError(message)
 
 
@@ -153,8 +153,8 @@ def _split(tag: str) -> tuple[str, str]:
     if not colon or "/" in version:
         name, version = tag, "latest"
     if not _NAME.fullmatch(name) or not _TAG.fullmatch(version):
-        message = f"{display(tag)} cannot be the name of an image"
-        raise PackError(message, hint="give a name such as app:slim")
+        message = f"{display(tag)} cannot be the name of an image."
+        raise PackError(message, hint="Give a name such as app:slim.")
     return name, version
 
 
@@ -168,7 +168,7 @@ def _full_name(name: str) -> str:
 
 def _unwritable(destination: Path, error: OSError) -> DiskFullError | OutputError:
     if error.errno in _NO_SPACE:
-        message = f"no space is left to write the archive {destination}"
-        return DiskFullError(message, hint="free some space, or write it to another disk")
+        message = f"No space is left to write the archive {destination}."
+        return DiskFullError(message, hint="Free some space, or write it to another disk.")
     why = error.strerror or error
-    return OutputError(f"the archive {destination} cannot be written: {why}")
+    return OutputError(f"The archive {destination} cannot be written: {why}.")

@@ -114,7 +114,7 @@ def _chosen(tree: Tree, keep: KeepSet, replaced: Mapping[ImagePath, bytes]) -> I
             if above not in chosen:
                 chosen[above] = tree.get(above) or Entry(above, FileType.DIRECTORY)
             if chosen[above].type is not FileType.DIRECTORY:
-                message = f"{display(path)} cannot be packed: {display(above)} is no directory"
+                message = f"{display(path)} cannot be packed: {display(above)} is no directory."
                 raise PackError(message)
     return sorted(chosen.values(), key=lambda entry: order(entry.path))
 
@@ -125,9 +125,9 @@ def _known(tree: Tree, path: ImagePath) -> Entry:
         return entry
     real = resolve(tree, path).real
     led = f"; it leads to {display(real)}" if real else ""
-    message = f"{display(path)} is to be kept, but it is no real path of the image{led}"
+    message = f"{display(path)} is to be kept, but it is no real path of the image{led}."
     raise PackError(
-        message, hint="this is a bug in slimpy: please report it with the report's JSON"
+        message, hint="This is a bug in slimpy: please report it with the report's JSON."
     )
 
 
@@ -136,7 +136,7 @@ def _generated(tree: Tree, path: ImagePath, data: bytes) -> Entry:
     if entry is None:
         return Entry(path, FileType.FILE, mode=0o644, size=len(data))
     if entry.type is not FileType.FILE:
-        message = f"{display(path)} is no regular file of the image, so it cannot be replaced"
+        message = f"{display(path)} is no regular file of the image, so it cannot be replaced."
         raise PackError(message)
     # Other names of the file keep its original contents, so this one leaves their group.
     return replace(entry, size=len(data), inode=0)
@@ -172,11 +172,11 @@ def _owners(tree: Tree, account: Account | None) -> dict[ImagePath, tuple[int, i
 
 def _unwritable(destination: Path, error: OSError) -> DiskFullError | OutputError:
     if error.errno in _NO_SPACE:
-        message = f"no space is left to write the layer {destination}"
-        hint = "free some space for temporary files, or set TMPDIR to another disk"
+        message = f"No space is left to write the layer {destination}."
+        hint = "Free some space for temporary files, or set TMPDIR to another disk."
         return DiskFullError(message, hint=hint)
     why = error.strerror or error
-    return OutputError(f"the layer {destination} cannot be written: {why}")
+    return OutputError(f"The layer {destination} cannot be written: {why}.")
 
 
 @dataclass(slots=True)
@@ -273,8 +273,8 @@ class _Packing:
 
 
 def _unreadable(path: ImagePath) -> PackError:
-    message = f"{display(path)} is in the image's listing, but it could not be read"
-    return PackError(message, hint="see whether the engine still has the image, and try again")
+    message = f"{display(path)} is in the image's listing, but it could not be read."
+    return PackError(message, hint="Does the engine still have the image? Try again.")
 
 
 def _name(entry: Entry) -> bytes:

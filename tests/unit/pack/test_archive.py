@@ -112,5 +112,5 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
     full = Path("/dev/full")
     if not full.is_char_device():
         pytest.skip("this system has no /dev/full")
-    with pytest.raises(DiskFullError, match="no space"):
+    with pytest.raises(DiskFullError, match="No space"):
         write_archive(make_layer(tmp_path), CONFIG, "app", full)

@@ -309,5 +309,5 @@ def test_a_full_disk_is_named() -> None:
     full = Path("/dev/full")
     if not full.is_char_device():
         pytest.skip("this system has no /dev/full")
-    with pytest.raises(DiskFullError, match="no space"):
+    with pytest.raises(DiskFullError, match="No space"):
         write_layer(Tree([]), keep(), None, Memory({}), full)
