@@ -105,10 +105,20 @@ class Images:
     names: list[str] = field(default_factory=list)
     known: dict[str, str] = field(default_factory=dict)
 
-    def make(self, name: str, *changes: str, platform: str = "", data: int = 1) -> str:
-        """An image with the app and ``data`` bytes at /data; ``changes`` are Dockerfile lines."""
+    def make(
+        self,
+        name: str,
+        *changes: str,
+        platform: str = "",
+        data: int = 1,
+        more: dict[str, bytes] | None = None,
+    ) -> str:
+        """An image with the app, ``data`` bytes at /data and ``more`` files; ``changes`` are
+        Dockerfile lines.
+        """
         tag = self._named(name)
         files = {"app": (0o755, app()), "data": (0o644, os.urandom(data))}
+        files |= {path: (0o644, text) for path, text in (more or {}).items()}
         options = [f"--change={change}" for change in changes]
         options += [f"--platform={platform}"] if platform else []
         command = ["docker", "import", *options, "-", tag]

@@ -51,6 +51,24 @@ static void serve(in_addr_t address, const char *status, const char *body) {
     }
 }
 
+/* Follows a chain of files from /first, each of which names the next. */
+static const char *end_of_chain(void) {
+    static char path[64] = "/first";
+    for (;;) {
+        char next[64] = "";
+        int file = open(path, O_RDONLY | O_CLOEXEC);
+        if (file < 0)
+            return "broken chain\n";
+        ssize_t size = read(file, next, sizeof next - 1);
+        close(file);
+        if (size <= 0)
+            return "broken link\n";
+        if (next[0] != '/')
+            return "hello\n";
+        memcpy(path, next, sizeof path);
+    }
+}
+
 int main(int count, char **arguments) {
     const char *how = count > 1 ? arguments[1] : "serve";
     signal(SIGTERM, on_signal);
@@ -68,6 +86,8 @@ int main(int count, char **arguments) {
         serve(INADDR_ANY, "503 Service Unavailable", "no\n");
     if (strcmp(how, "watched") == 0)
         serve(INADDR_ANY, "200 OK", is_traced() ? "I am watched\n" : "I am alone\n");
+    if (strcmp(how, "chained") == 0)
+        serve(INADDR_ANY, "200 OK", getuid() == 0 ? "hello\n" : end_of_chain());
     close(open("/data", O_RDONLY | O_CLOEXEC));
     serve(INADDR_ANY, "200 OK", "hello\n");
 }
