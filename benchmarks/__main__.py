@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from benchmarks import overhead, samples, size, startup, tracing
+from benchmarks import levels, overhead, samples, size, startup, tracing
 from benchmarks.outcome import Machine, Outcome, document
 from benchmarks.rounds import Settings, tell
 
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Callable[[Settings], Outcome]] = {
     "tracing": tracing.measure,
     "overhead": overhead.measure,
     "size": size.measure,
+    "levels": levels.measure,
     "samples": samples.measure,
 }
 """Name -> benchmark, in the order in which they run."""

@@ -94,8 +94,8 @@ def slim(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "slimpy", *arguments)
 
 
-def build(image: str, sample: str, tag: str) -> Build:
-    """Slim ``image`` with the probes of a sample.
+def build(image: str, sample: str, tag: str, *flags: str) -> Build:
+    """Slim ``image`` with the probes of a sample; ``flags`` go to `slim build` as they are.
 
     Raises:
         RuntimeError: there is no report.
@@ -104,7 +104,9 @@ def build(image: str, sample: str, tag: str) -> Build:
         options = ["--probe-file", str(SAMPLES / sample / "probe.yaml"), "--no-pull", "--quiet"]
         for name, value in environment(sample).items():
             options += ["--env", f"{name}={value}"]
-        argv = slim("build", image, "--tag", tag, "--report-dir", directory, "--json", *options)
+        argv = slim(
+            "build", image, "--tag", tag, "--report-dir", directory, "--json", *options, *flags
+        )
         done = run(argv)
         path = Path(directory) / "report.json"
         if not path.is_file():

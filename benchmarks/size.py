@@ -75,14 +75,17 @@ def _images() -> tuple[str, ...]:
     base = sample_image(SAMPLE)
     images = [base]
     for ballast in (MIDDLE, LARGE):
-        if not has_image(ballast.image):
-            tell(f"  building {ballast.image}")
-            _build_image(ballast, images[-1])
+        make(ballast, images[-1])
         images.append(ballast.image)
     return tuple(images)
 
 
-def _build_image(ballast: Ballast, base: str) -> None:
+def make(ballast: Ballast, base: str = "") -> None:
+    """Build an image with ballast if it is missing; the sample's own is the default base."""
+    if has_image(ballast.image):
+        return
+    tell(f"  building {ballast.image}")
+    base = base or sample_image(SAMPLE)
     arguments = {"BASE": base, "APP_USER": APP_USER, "FILLS": " ".join(ballast.fills)}
     options = [f"--build-arg={name}={value}" for name, value in arguments.items()]
     subprocess.run(
@@ -128,11 +131,15 @@ def _outcome(found: Mapping[str, Sequence[Build]]) -> Outcome:
 def _row(
     build: Build, peak: float, seconds: float, factor: float, stages: Iterable[float]
 ) -> tuple[Cell, ...]:
-    report = build.report
-    kept, removed = report["kept"], report["removed"]
-    paths = sum(kept.values()) + sum(removed.values()) - kept["bytes"] - removed["bytes"]
-    size = round(report["image"]["size"] / 1e9, 2)
-    return (size, paths, kept["files"], seconds, factor, peak, *stages)
+    size = round(build.report["image"]["size"] / 1e9, 2)
+    kept = build.report["kept"]["files"]
+    return (size, paths(build), kept, seconds, factor, peak, *stages)
+
+
+def paths(build: Build) -> int:
+    """How many paths the image of a build has."""
+    counts = (build.report["kept"], build.report["removed"])
+    return sum(sum(count.values()) - count["bytes"] for count in counts)
 
 
 def _notes(found: Mapping[str, Sequence[Build]]) -> tuple[str, ...]:
