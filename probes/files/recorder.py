@@ -88,7 +88,7 @@ class Recorder:
             for task in self._tasks.by_pid.values():
                 if task.head:
                     self._meaning.interrupted(task)
-            self._end_of_log()
+            self._end_of_log(complete=complete)
             if not complete:
                 self._findings.warn("strace-incomplete", b"")
             return Activity(
@@ -111,9 +111,15 @@ class Recorder:
             self._rest.clear()
             self._skipping = True
 
-    def _end_of_log(self) -> None:
-        """A last line without its end cannot be trusted: a path may be cut."""
-        if self._rest:
+    def _end_of_log(self, *, complete: bool) -> None:
+        """A last line without its end is the call that was under way: its name can be believed, a
+        path cannot.
+        """
+        pid, _, body = bytes(self._rest).partition(b" ")
+        name, task = call_name(body.lstrip(b" ")), self._tasks.by_pid.get(pid)
+        if complete and name is not None and task is not None and b'"' not in body:
+            self._findings.use(name, task.arch, task.program.executable, "?")
+        elif self._rest:
             self._bad(bytes(self._rest))
         if self._rest or self._skipping:
             self._lines += 1

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 GRACE = 3.0
 """Seconds that further ports may take to open once the first one answers."""
 
+PATIENCE = 0.5
+"""Share of the time to get ready that the image's own ports may take while only others open."""
+
 HOLD = 0.2
 """Seconds that an accepted connection must stay open: a publishing proxy accepts before the app
 listens, and closes."""
@@ -156,7 +159,21 @@ class Readiness:
             return True
         if self.wanted.ports:
             return False
-        return now - self._first >= (GRACE if self.wanted.named else 2 * HOLD)
+        return now - self._first >= self._grace()
+
+    def _grace(self) -> float:
+        """How long to wait for more ports once one answers: an app that is slow to open its first
+        port is slow to open the others.
+        """
+        if not self.wanted.named:
+            return 2 * HOLD
+        if self._answering.isdisjoint(self.wanted.named):
+            return self._patience()
+        assert self._first is not None
+        return max(GRACE, (self._first - self._began) / 2)
+
+    def _patience(self) -> float:
+        return PATIENCE * self.wanted.ready.timeout
 
     def _need_not_listen(self, now: float) -> bool:
         if self.wanted.named or self._found:
@@ -284,7 +301,7 @@ class Readiness:
         now = self.clock.now()
         if self._unpublished_since is None:
             self._unpublished_since = now
-        if now - self._unpublished_since >= (GRACE if self.wanted.exposed else 2 * HOLD):
+        if now - self._unpublished_since >= (self._patience() if self.wanted.exposed else 2 * HOLD):
             raise NeedsPorts(hidden, log=self.target.log_tail())
 
     def _reachable_matters(self) -> bool:

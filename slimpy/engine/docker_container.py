@@ -17,7 +17,7 @@ from docker.errors import APIError, DockerException, NotFound
 
 from probes.files import strace
 from probes.files.recorder import Recorder, merge
-from probes.model import Activity, CommandAnswer, Listener, lines_of
+from probes.model import Activity, CommandAnswer, Listener, TraceWarning, lines_of
 from slimpy.engine import toolbox
 from slimpy.engine.docker_errors import explained, translated
 from slimpy.engine.docker_streams import STDERR, STDOUT, Exec, close_stream
@@ -36,6 +36,8 @@ FILE_LIMIT = 64 << 20
 NOT_STARTED = 127
 """Exit code of a command that could not be started, as shells have it."""
 _NOT_EXECUTED = b"OCI runtime exec failed"
+ALONE_SECONDS = 3.0
+"""How long an app that was asked to stop may have no process but one before its tracer goes."""
 _TAIL_SECONDS = 10.0
 _ARCH = {"amd64": "x86_64", "386": "i386", "arm64": "aarch64"}
 
@@ -53,6 +55,7 @@ class DockerContainer:
         self._spec = spec
         self._workspace = workspace
         self._streams: list[_TraceStream] = []
+        self._warnings: list[TraceWarning] = []
         self._input: Any = None
         if pipe:
             self._streams.append(_TraceStream(pipe[1], self._recorder()))
@@ -164,9 +167,36 @@ class DockerContainer:
 
     def stop(self, timeout: float) -> int | None:
         """See Container.stop."""
+        if self._streams:
+            timeout -= self._stop_with_tracer(timeout)
         with translated("stopping the app"):
             self._client.api.stop(self.id, timeout=max(1, round(timeout)))
         return self.exit_code()
+
+    def _stop_with_tracer(self, timeout: float) -> float:
+        """Ask a traced app to stop; the seconds that this took.
+
+        A tracer is a child of PID 1. A program that ends only when it has no child left would wait
+        for it for ever, so the tracer goes once PID 1 is alone.
+        """
+        began = time.monotonic()
+        signal = str(self._image.config.get("StopSignal") or "SIGTERM")
+        with contextlib.suppress(APIError), translated("stopping the app", refusals=True):
+            self._client.api.kill(self.id, signal=signal)
+        if self.wait(min(ALONE_SECONDS, timeout / 2)) is None and len(self.identities()) == 1:
+            self._warnings.append(
+                TraceWarning("tracer-ended", "the app did not end before its tracer did")
+            )
+            self._end_tracers()
+            self.wait(ALONE_SECONDS)
+        return time.monotonic() - began
+
+    def _end_tracers(self) -> None:
+        with (
+            contextlib.suppress(ConnectionError, TimeoutError),
+            Exec(self._client, self.id, toolbox.end_tracers(), user="0") as process,
+        ):
+            tuple(process.frames(ALONE_SECONDS))
 
     def output(self) -> tuple[bytes, bytes]:
         """See Container.output."""
@@ -215,9 +245,8 @@ class DockerContainer:
     def activity(self) -> Activity:
         """See Container.activity."""
         deadline = time.monotonic() + _TAIL_SECONDS
-        return merge(
-            stream.finish(max(0.0, deadline - time.monotonic())) for stream in self._streams
-        )
+        seen = [stream.finish(max(0.0, deadline - time.monotonic())) for stream in self._streams]
+        return merge((*seen, Activity(warnings=tuple(self._warnings))))
 
     def remove(self) -> None:
         """Remove the container with its anonymous volumes."""
@@ -287,7 +316,7 @@ def _identities(text: str) -> tuple[tuple[int, int], ...]:
                 pid = int(fields[0])
             case "Uid":
                 uid = int(fields[1])
-            case "Gid" if name not in ("ld.so", "ld-trace.so"):
+            case "Gid" if name not in ("ld.so", toolbox.TRACER):
                 found.append((pid, (uid, int(fields[1]))))
     return tuple(identity for _, identity in sorted(found))
 

@@ -1,5 +1,5 @@
-"""The few host tools that work inside any image: strace, tar, find, cat and sleep with their own
-loader and libraries.
+"""The few host tools that work inside any image: strace, tar, find, cat, sleep and sh with their
+own loader and libraries.
 
 They are copied from this machine into a volume, and are run as ``LOADER --library-path DIR/lib
 DIR/bin/TOOL``. So
@@ -26,7 +26,7 @@ from slimpy import proc
 from slimpy.errors import TraceError
 
 DIRECTORY = "/.slimpy"
-TOOLS = ("strace", "tar", "find", "cat", "sleep")
+TOOLS = ("strace", "tar", "find", "cat", "sleep", "sh")
 LOADER = f"{DIRECTORY}/ld.so"
 TRACING_LOADER = f"{DIRECTORY}/ld-trace.so"
 CLEARED = ("LD_PRELOAD", "LD_AUDIT")
@@ -40,6 +40,7 @@ _PACKAGES = {
     "find": "findutils",
     "cat": "coreutils",
     "sleep": "coreutils",
+    "sh": "dash",
 }
 
 
@@ -62,6 +63,22 @@ def tool(name: str, *arguments: str, tracing: bool = False) -> tuple[str, ...]:
         f"{DIRECTORY}/bin/{name}",
         *arguments,
     )
+
+
+TRACER = "ld-trace.so"
+"""The name under which a tracer shows in the list of processes."""
+
+# Strace blocks all signals that it can block while it writes to a file.
+_END_TRACERS = f"""
+for process in /proc/[0-9]*; do
+    read -r name <"$process/comm" && [ "$name" = {TRACER} ] && kill -KILL "${{process#/proc/}}"
+done 2>/dev/null
+"""
+
+
+def end_tracers() -> tuple[str, ...]:
+    """The command that lets every tracer of a container go; what it traced runs on."""
+    return tool("sh", "-c", _END_TRACERS)
 
 
 def strace() -> tuple[str, ...]:
@@ -128,7 +145,7 @@ def archive() -> bytes:
         )
         _add(
             tar,
-            "ld-trace.so",
+            TRACER,
             loader,
             {"SCHILY.xattr.security.capability": capability.decode("ascii")},
         )

@@ -108,6 +108,19 @@ def test_setuid_programs_keep_their_privilege(debian: DockerWorkspace) -> None:
     assert any(event.path == "/etc/shadow" and event.error is None for event in events)
 
 
+def test_a_program_that_waits_for_all_its_children_can_stop(debian: DockerWorkspace) -> None:
+    waits = "$SIG{TERM} = sub { 1 while wait() > 0; exit 7 }; print qq(up\\n); sleep 1 while 1"
+    spec = RunSpec(traced=True, command=("/usr/bin/perl", "-e", f"$| = 1; {waits}"))
+    with debian.run(spec) as container:
+        container.start()
+        eventually(lambda: container.output()[0] == b"up\n", timeout=DEADLINE)
+        assert container.stop(20) == 7
+        activity = container.activity()
+    assert activity.complete
+    assert [warning.code for warning in activity.warnings] == ["tracer-ended"]
+    assert "wait4" in {use.name for use in activity.syscalls}
+
+
 def test_the_end_of_a_trace_is_not_lost(debian: DockerWorkspace) -> None:
     script = "i=0; while [ $i -lt 300 ]; do [ -e /tmp/look-$i ]; i=$((i+1)); done; exit 3"
     with debian.run(shell(script)) as container:

@@ -209,6 +209,14 @@ def test_a_line_without_its_end_is_not_believed() -> None:
     assert recorder.finish(complete=True) == first
 
 
+def test_a_call_under_way_when_the_tracer_ended_is_known_by_its_name() -> None:
+    recorder = Recorder(cwd="/")
+    recorder.feed(START.encode() + b"\n1 epoll_wait(4<anon_inode:[eventpoll]>, ")
+    activity = recorder.finish(complete=True)
+    assert not activity.warnings
+    assert "epoll_wait" in {use.name for use in activity.syscalls}
+
+
 def test_endless_lines_take_no_memory() -> None:
     recorder = Recorder(cwd="/")
     recorder.feed(START.encode() + b"\n1 open(")

@@ -222,3 +222,35 @@ def test_an_answer_that_speaks_of_https_without_being_it(serve, make_target, wai
 def test_https_is_recognised(serve, make_target, wait, certificate):
     app = serve({"/": (200, "text/html", b"hi")}, tls=certificate)
     assert wait(make_target({443: app.port}), wanted(443))[0] == (Endpoint(443, "https"),)
+
+
+def test_the_images_own_port_is_waited_for_while_another_one_answers(
+    serve, raw, make_target, wait, free_port
+):
+    early = raw(lambda c: c.recv(4096))
+    started = []
+
+    def later(now):
+        if now > 9 and not started:
+            started.append(serve({"/": (200, "text/html", b"hi")}, port=free_port))
+
+    listeners = frozenset({listener(4369)})
+    found, _, _ = wait(make_target({4369: early, 80: free_port}, listeners), wanted(80), later)
+    assert found == (Endpoint(80, "http"), Endpoint(4369, "tcp"))
+
+
+def test_an_app_that_is_slow_to_open_a_port_has_more_time_for_the_next(
+    serve, make_target, wait, free_port
+):
+    first = serve({"/": (200, "text/html", b"hi")})
+    second = []
+    ports = {81: free_port}
+
+    def later(now):
+        if now > 10:
+            ports[80] = first.port
+        if now > 14 and not second:
+            second.append(serve({"/": (200, "text/html", b"hi")}, port=free_port))
+
+    found, _, _ = wait(make_target(ports), wanted(80, 81), later)
+    assert found == (Endpoint(80, "http"), Endpoint(81, "http"))
