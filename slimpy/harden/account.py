@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from probes.model import Trace
-from slimpy.harden.identity import MAXIMUM_ID, Identity, identify
+from slimpy.harden.identity import MAXIMUM_ID, Identity, home_of, identify
 from slimpy.harden.ownership import owned_after
 from slimpy.image.tree import Tree
 from slimpy.model import Account, Image, display
@@ -30,7 +30,8 @@ def choose(
     if own is not None and own.uid != 0:
         why = f"The image already has USER {display(image.user)}, which is not root."
         return (Account(image.user, own.uid, own.gid, "image", why),)
-    return (*_others(image, tree, trace), _root(image, own))
+    home = image.environment.get("HOME") or home_of(image.user, passwd=passwd)
+    return (*_others(image, tree, trace, home), _root(image, own))
 
 
 def _own(image: Image, trace: Trace, *, passwd: bytes, group: bytes) -> Identity | None:
@@ -41,20 +42,20 @@ def _own(image: Image, trace: Trace, *, passwd: bytes, group: bytes) -> Identity
     return own
 
 
-def _others(image: Image, tree: Tree, trace: Trace) -> Iterator[Account]:
+def _others(image: Image, tree: Tree, trace: Trace, home: str) -> Iterator[Account]:
     dropped = dropped_to(trace)
     if dropped is not None:
         why = f"The running app's own processes drop from root to uid {dropped.uid}."
-        yield _candidate(image, tree, trace, dropped, "dropped-to", why)
+        yield _candidate(image, tree, trace, dropped, "dropped-to", why, home)
     if dropped is None or dropped.uid != DEFAULT.uid:
         why = f"The image runs as root; uid {DEFAULT.uid} has no rights but those given here."
-        yield _candidate(image, tree, trace, DEFAULT, "default", why)
+        yield _candidate(image, tree, trace, DEFAULT, "default", why, home)
 
 
 def _candidate(
-    image: Image, tree: Tree, trace: Trace, who: Identity, source: str, why: str
+    image: Image, tree: Tree, trace: Trace, who: Identity, source: str, why: str, home: str
 ) -> Account:
-    chown = owned_after(image, tree, trace, who)
+    chown = owned_after(image, tree, trace, who, home)
     return Account(f"{who.uid}:{who.gid}", who.uid, who.gid, source, why, chown)
 
 

@@ -41,6 +41,16 @@ def identify(user: str, *, passwd: bytes, group: bytes) -> Identity | None:
     return None if gid is None else Identity(uid, gid)
 
 
+def home_of(user: str, *, passwd: bytes) -> str:
+    """The home directory of USER, by name or number; the root where the table does not tell."""
+    wanted = user.partition(":")[0] or "0"
+    for line in passwd.splitlines()[:_MAXIMUM_LINES]:
+        fields = decoded(line).split(":")
+        if len(fields) >= 6 and wanted in (fields[0], fields[2]) and fields[5].startswith("/"):
+            return fields[5]
+    return "/"
+
+
 def _find(wanted: str, table: bytes) -> tuple[int, int] | None:
     """The first row of that name or number: its third field, and its fourth (0 where none)."""
     for name, first, second in _rows(table):

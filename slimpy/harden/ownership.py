@@ -10,7 +10,7 @@ from probes.model import FileEvent, Operation, Trace
 from slimpy.harden.identity import Identity
 from slimpy.image.links import resolve
 from slimpy.image.tree import Tree, order, parent
-from slimpy.model import ROOT, Entry, FileType, Image, ImagePath
+from slimpy.model import ROOT, Account, Entry, FileType, Image, ImagePath
 
 READ, WRITE, ENTER = 4, 2, 1
 
@@ -54,8 +54,11 @@ class Unreadable:
     handed_over: bool
 
 
-def owned_after(image: Image, tree: Tree, trace: Trace, who: Identity) -> tuple[ImagePath, ...]:
-    """The existing paths to hand to ``who``, in the tree's order.
+def owned_after(
+    image: Image, tree: Tree, trace: Trace, who: Identity, home: str = "/"
+) -> tuple[ImagePath, ...]:
+    """The existing paths to hand to ``who``, in the tree's order; ``home`` is the home directory
+    that the run had.
 
     Those are what the run wrote and ``who`` could not, a VOLUME that was written with all that is
     in it (a new volume starts as a copy of it), and unreadable paths of the app's own.
@@ -67,7 +70,7 @@ def owned_after(image: Image, tree: Tree, trace: Trace, who: Identity) -> tuple[
             written.add(volume)
             written.update(entry.path for entry in tree.below(volume))
     needed = (path for path in written if not protected(path) and not _writable(tree, path, who))
-    readable = (item.path for item in unreadable(image, tree, trace, who) if item.handed_over)
+    readable = (item.path for item in unreadable(image, tree, trace, who, home) if item.handed_over)
     return tuple(sorted(set(chain(needed, readable)), key=order))
 
 
@@ -113,13 +116,15 @@ def _existing(tree: Tree, path: ImagePath) -> Iterator[ImagePath]:
         yield path
 
 
-def unreadable(image: Image, tree: Tree, trace: Trace, who: Identity) -> tuple[Unreadable, ...]:
+def unreadable(
+    image: Image, tree: Tree, trace: Trace, who: Identity, home: str = "/"
+) -> tuple[Unreadable, ...]:
     """What the run read and ``who`` may not, in the tree's order.
 
-    Handed over only where it is the app's own (below WORKDIR, a VOLUME or the entrypoint's
-    directory): what the system keeps from others, such as /etc/shadow, is left as it is.
+    Handed over only where it is the app's own (below WORKDIR, a VOLUME, the entrypoint's directory
+    or the run's home): what the system keeps from others, such as /etc/shadow, is left as it is.
     """
-    places = app_places(image, tree)
+    places = app_places(image, tree, home)
     found: dict[ImagePath, str] = {}
     events = (event for event in trace.activity.events if event.error is None)
     for path, operation in dict.fromkeys((event.path, event.operation) for event in events):
@@ -147,14 +152,25 @@ def _denied(
         yield real, f"uid {who.uid} may not {verb} it ({entry.mode:04o})"
 
 
-def app_places(image: Image, tree: Tree) -> tuple[ImagePath, ...]:
-    """The directories of the app's own: WORKDIR, the VOLUMEs, and where the entrypoint lies."""
+def app_places(image: Image, tree: Tree, home: str = "/") -> tuple[ImagePath, ...]:
+    """The directories of the app's own: WORKDIR, the VOLUMEs, where the entrypoint lies, home."""
     program = next(iter((*image.entrypoint, *image.command)), "")
-    places = [image.workdir, *image.volumes]
+    places = [image.workdir, *image.volumes, home]
     if "/" in program:
         path = program if program.startswith("/") else f"{image.workdir}/{program}"
         places.extend(parent(real) for real in _real(tree, [path]))
     return tuple(place for place in _real(tree, places) if place not in SYSTEM_DIRECTORIES)
+
+
+def home_after(tree: Tree, home: str, account: Account) -> str:
+    """Where a user without a line of its own is at home: where the run was, if the user may go
+    there; else the root, as engines have it.
+    """
+    entry = next((tree.get(real) for real in _real(tree, [home])), None)
+    if entry is None or entry.type is not FileType.DIRECTORY:
+        return ROOT
+    may = permits(entry, Identity(account.uid, account.gid), ENTER)
+    return home if may or entry.path in account.chown else ROOT
 
 
 def permits(entry: Entry, who: Identity, bits: int) -> bool:

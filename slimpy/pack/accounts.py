@@ -6,12 +6,12 @@ from itertools import count
 
 
 def ensure_account(
-    passwd: bytes, group: bytes, uid: int, gid: int, *, name: str = "slim"
+    passwd: bytes, group: bytes, uid: int, gid: int, *, name: str = "slim", home: str = "/"
 ) -> tuple[bytes, bytes]:
     """Both files with a line for ``uid`` and ``gid`` where there is none; all else stays as it is.
 
-    A name that is taken gets a number. The home directory is the root, as engines have it for a
-    user without a line, so that a program behaves the same with and without it.
+    A name that is taken gets a number. ``home`` is the root by default, as engines have it for a
+    user without a line; one that cannot stand in such a file is the root, too.
 
     Raises:
         ValueError: ``name`` cannot stand in such a file.
@@ -22,7 +22,8 @@ def ensure_account(
     if not _has_id(group, gid):
         group = _with_line(group, f"{_free_name(group, name)}:x:{gid}:")
     if not _has_id(passwd, uid):
-        line = f"{_free_name(passwd, name)}:x:{uid}:{gid}:{name}:/:/sbin/nologin"
+        place = home if home.isprintable() and home.isascii() and ":" not in home else "/"
+        line = f"{_free_name(passwd, name)}:x:{uid}:{gid}:{name}:{place}:/sbin/nologin"
         passwd = _with_line(passwd, line)
     return passwd, group
 

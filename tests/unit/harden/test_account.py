@@ -4,8 +4,8 @@ import pytest
 
 from probes.model import Activity, FileEvent, Operation, Process, Trace
 from slimpy.harden.account import choose
-from slimpy.harden.identity import Identity
-from slimpy.harden.ownership import permits, unreadable
+from slimpy.harden.identity import Identity, home_of
+from slimpy.harden.ownership import home_after, permits, unreadable
 from slimpy.image.tree import Tree
 from slimpy.model import Entry, FileType, Image, ImagePath
 
@@ -224,6 +224,28 @@ def test_failed_calls_change_nothing():
     failed = FileEvent("/app/x", Operation.CREATE, "EACCES", "/app", "start")
     run = Trace("sha256:1", Activity((failed,)))
     assert accounts(image(), [entry("/app", D)], run)[0].chown == ()
+
+
+HOME = [entry("/root", D, 0o700), entry("/root/.app/settings", mode=0o600)]
+
+
+def test_what_the_run_used_of_its_home_is_handed_over_and_home_stays_there():
+    used = trace((Operation.OPEN, "/root/.app/settings"))
+    found = accounts(image(), HOME, used)[0]
+    assert found.chown == ("/root", "/root/.app/settings")
+    assert home_after(Tree(HOME), "/root", found) == "/root"
+    unused = accounts(image(), HOME, trace((Operation.OPEN, "/root/.nothing")))[0]
+    assert unused.chown == ()
+    assert home_after(Tree(HOME), "/root", unused) == "/"
+    assert home_after(Tree(HOME), "/nowhere", found) == "/"
+
+
+@pytest.mark.parametrize(
+    ("user", "home"),
+    [("", "/root"), ("0", "/root"), ("redis", "/data"), ("100:33", "/data"), ("nobody", "/")],
+)
+def test_home_of_a_user(user: str, home: str):
+    assert home_of(user, passwd=PASSWD) == home
 
 
 def test_unreadable_paths_are_told_and_only_the_apps_own_handed_over():

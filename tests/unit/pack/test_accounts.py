@@ -18,6 +18,14 @@ def test_missing_ids_get_lines_at_the_end() -> None:
     assert group == GROUP + b"slim:x:65533:\n"
 
 
+@pytest.mark.parametrize(
+    ("home", "written"), [("/root", b"/root"), ("/a:b", b"/"), ("/a\nroot::0:0::", b"/")]
+)
+def test_home_is_written_unless_it_would_break_the_line(home: str, written: bytes) -> None:
+    passwd, _ = ensure_account(PASSWD, GROUP, 7, 7, home=home)
+    assert passwd == PASSWD + b"slim:x:7:7:slim:" + written + b":/sbin/nologin\n"
+
+
 @pytest.mark.parametrize("number", [0, 33])
 def test_known_ids_change_nothing(number: int) -> None:
     assert ensure_account(PASSWD, GROUP, number, number) == (PASSWD, GROUP)
