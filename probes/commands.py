@@ -62,5 +62,12 @@ def _unmet(answer: Answer, exit_code: int, contains: Sequence[str]) -> tuple[str
         sentences.append(f"exit code {exit_code} was expected, but it is {answer.exit_code}")
     for part in contains:
         if part.encode("utf-8", "surrogateescape") not in answer.stdout + b"\n" + answer.stderr:
-            sentences.append(f"the output does not contain {part!r}")
+            sentences.append(f"the output does not contain {part!r}: {_start(answer)}")
     return tuple(sentences)
+
+
+def _start(answer: CommandAnswer) -> str:
+    """The first words of an output."""
+    text = (answer.stdout + b" " + answer.stderr).decode("utf-8", "replace")
+    words = " ".join(text.split())
+    return f"it starts with {words[:80]!r}" if words else "it is empty"

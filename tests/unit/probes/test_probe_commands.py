@@ -20,7 +20,7 @@ def test_what_was_not_as_expected():
     assert item.name == run_name(call) == "run in.png"
     assert item.unmet == (
         "exit code 0 was expected, but it is 2",
-        "the output does not contain 'done'",
+        "the output does not contain 'done': it starts with 'warned'",
         "the file /out/b was not written",
     )
 
