@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 import msgspec
 
-from benchmarks import levels, overhead, samples, size, startup, tracing
+from benchmarks import levels, overhead, report_html, samples, size, startup, tracing
 from benchmarks.outcome import Machine, Outcome, document
 from benchmarks.rounds import Settings, tell
 
 BENCHMARKS: dict[str, Callable[[Settings], Outcome]] = {
     "startup": startup.measure,
+    "report_html": report_html.measure,
     "tracing": tracing.measure,
     "overhead": overhead.measure,
     "size": size.measure,

@@ -16,6 +16,13 @@ need readelf binutils
 need curl curl
 need apparmor_parser apparmor
 need crun crun
+need podman podman
+need ss iproute2
+need chromium chromium
+need chromedriver chromium-driver
+need docker-registry docker-registry
+need htpasswd apache2-utils
+need openssl openssl
 docker info >/dev/null 2>&1 || { need dockerd docker.io; need iptables iptables; }
 docker compose version >/dev/null 2>&1 || need docker-compose docker-compose
 [ -e /usr/include/stdio.h ] || packages="$packages libc6-dev"

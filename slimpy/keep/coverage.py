@@ -169,7 +169,7 @@ def _packages(
     for entry in scene.tree:
         if entry.type is not FileType.FILE:
             continue
-        package = _package(entry.path, owners)
+        package = package_of(entry.path, owners)
         if package is None:
             continue
         count = counts.setdefault(package, Counter())
@@ -190,7 +190,7 @@ def _packages(
     return tuple(shares[:MOST_PACKAGES])
 
 
-def _package(path: ImagePath, owners: Mapping[ImagePath, str]) -> tuple[str, str] | None:
+def package_of(path: ImagePath, owners: Mapping[ImagePath, str]) -> tuple[str, str] | None:
     """Kind and name of what installed a file; a system package before a language's."""
     owner = owners.get(path)
     if owner is not None:

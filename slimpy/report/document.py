@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from probes.model import Answer, CommandAnswer, Exchange, HttpAnswer, NoAnswer, Trace, TraceWarning
+from slimpy.engine.deliver import Delivered
 from slimpy.harden.dangerous import DANGEROUS, still_blocked
 from slimpy.harden.hardening import Hardening
 from slimpy.harden.seccomp import unknown_calls
@@ -14,16 +15,19 @@ from slimpy.image.tree import Tree
 from slimpy.keep.coverage import Coverage
 from slimpy.keep.weights import LevelWeight
 from slimpy.model import Account, Entry, FileType, Image, KeepSet, Level, Profile, Verdict, display
+from slimpy.report.costs import costs
 from slimpy.report.files import check_writable, reserved, write
 from slimpy.report.schema import (
     SCHEMA,
     SLIMMED,
     VERSION,
     AccountFacts,
+    ConfigFacts,
     Count,
     ExchangeFacts,
     HardeningFacts,
     ImageFacts,
+    OutputFacts,
     Report,
     RuleFacts,
     SeccompFacts,
@@ -65,6 +69,7 @@ class Outcome:
     level: Level | None = None
     levels: tuple[LevelWeight, ...] = ()
     coverage: Coverage | None = None
+    outputs: tuple[Delivered, ...] = ()
 
 
 def build(outcome: Outcome) -> Report:
@@ -95,6 +100,11 @@ def build(outcome: Outcome) -> Report:
         level=outcome.level or "",
         levels=outcome.levels,
         coverage=outcome.coverage,
+        outputs=tuple(
+            OutputFacts(display(item.destination), item.digest) for item in outcome.outputs
+        ),
+        config=_config(image),
+        rule_costs=costs(outcome.tree, keep),
     )
 
 
@@ -109,6 +119,23 @@ def _status(verdict: Verdict | None) -> str:
         return SLIMMED
     total = len(verdict.comparisons)
     return f"failed: {total - verdict.same} of {total} answers differ"
+
+
+def _config(image: Image) -> ConfigFacts:
+    check = image.healthcheck
+    return ConfigFacts(
+        architecture=display(image.architecture),
+        os=display(image.os),
+        created=display(image.created),
+        user=display(image.user),
+        workdir=escape(image.workdir),
+        entrypoint=tuple(map(display, image.entrypoint)),
+        command=tuple(map(display, image.command)),
+        healthcheck=tuple(map(display, check.argv)) if check else (),
+        ports=image.exposed,
+        volumes=tuple(map(escape, image.volumes)),
+        layers=tuple(map(display, image.layers)),
+    )
 
 
 def _count(entries: Iterable[Entry], keep: KeepSet) -> Count:

@@ -15,6 +15,7 @@ from slimpy.harden.seccomp import to_json
 from slimpy.image.tree import Tree
 from slimpy.model import ImagePath, KeepSet, Profile, display
 from slimpy.report import text
+from slimpy.report.html import page
 from slimpy.report.schema import FILE, Report, encode
 from slimpy.report.tables import KEPT, REMOVED, kept_lines, removed_lines
 
@@ -49,6 +50,7 @@ def write(
         (SECCOMP, (to_json(profile),)),
         *((f"{BUNDLE}/{name}", (form,)) for name, form in forms.items()),
         (TEXT, (text.plain(report),)),
+        (page.FILE, page.page(report, keep, tree, owners)),
         (FILE, (encode(report),)),
     )
     with _output_errors(directory):

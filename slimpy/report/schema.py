@@ -33,6 +33,33 @@ class ImageFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigFacts:
+    """How the original is meant to run, as its configuration says; ``layers`` are diffIDs, the
+    base first, ``created`` its own time (RFC 3339).
+    """
+
+    architecture: str
+    os: str
+    created: str
+    user: str
+    workdir: str
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+    healthcheck: tuple[str, ...]
+    ports: tuple[int, ...]
+    volumes: tuple[str, ...]
+    layers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFacts:
+    """Where the slim image went besides, as the user wrote it, and its manifest's digest there."""
+
+    destination: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Count:
     """How many paths of each kind, and the bytes of their contents (hard links once)."""
 
@@ -132,6 +159,20 @@ class RuleFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleCost:
+    """What a rule asks for: each path counts for all of its rules, so costs overlap.
+
+    ``alone_paths`` and ``alone_bytes`` are what no other rule asks for.
+    """
+
+    rule: str
+    paths: int
+    bytes: int
+    alone_paths: int
+    alone_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class WarningFacts:
     """Something that the report cannot vouch for, and how often."""
 
@@ -174,6 +215,9 @@ class Report:
     level: str = ""
     levels: tuple[LevelWeight, ...] = ()
     coverage: Coverage | None = None
+    outputs: tuple[OutputFacts, ...] = ()
+    config: ConfigFacts | None = None
+    rule_costs: tuple[RuleCost, ...] = ()
 
     @property
     def slimmed(self) -> bool:
