@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from benchmarks import levels, overhead, report_html, samples, size, startup, tracing
+from benchmarks import levels, overhead, registry, report_html, samples, size, startup, tracing
 from benchmarks.outcome import Machine, Outcome, document
 from benchmarks.rounds import Settings, tell
 
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, Callable[[Settings], Outcome]] = {
     "size": size.measure,
     "levels": levels.measure,
     "samples": samples.measure,
+    "registry": registry.measure,
 }
 """Name -> benchmark, in the order in which they run."""
 

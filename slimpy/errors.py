@@ -155,6 +155,13 @@ class SourceError(SlimError):
     meaning = "an archive, a layout or a registry cannot be read or written as asked"
 
 
+class RegistryDeniedError(SourceError):
+    """A registry wants a login, or does not let this one do what was asked."""
+
+    exit_code = 19
+    meaning = "a registry asks for a login, or refuses this one"
+
+
 INTERRUPTED = 130
 """Exit code after Ctrl-C (128 + SIGINT), as shells have it."""
 

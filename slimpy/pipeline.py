@@ -5,12 +5,16 @@ Verdict -> Report.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from probes.errors import ProbeError
 from probes.model import Plan, Trace, TraceWarning
 from slimpy import __version__
+from slimpy.engine import deliver
+from slimpy.engine.acquire import acquired
+from slimpy.engine.deliver import Delivered
 from slimpy.engine.interrupts import INTERRUPTS
 from slimpy.engine.observe import Observer
 from slimpy.engine.protocol import Confinement, Engine, Workspace
@@ -19,7 +23,7 @@ from slimpy.errors import TraceError
 from slimpy.events import Progress, Stopwatch
 from slimpy.harden import seccomp
 from slimpy.harden.forms.bundle import bundle
-from slimpy.image import listing
+from slimpy.image import listing, platforms, references
 from slimpy.image.spool import Spool
 from slimpy.image.tree import Tree
 from slimpy.keep import packages
@@ -35,9 +39,17 @@ from slimpy.verify.check import Checked, check_confined
 from slimpy.verify.failures import as_slim_error, check_original
 from slimpy.verify.prove import TOOLBOX, Attempt, Confiner, Original, Prover, keep_files
 
+if TYPE_CHECKING:
+    from slimpy.image.registry.access import Access
 
-def build(engine: Engine, options: BuildOptions, progress: Progress) -> document.Report:
+
+def build(
+    engine: Engine, options: BuildOptions, progress: Progress, *, access: Access | None = None
+) -> document.Report:
     """Make, prove, tag and report a slim image.
+
+    Args:
+        access: how registries are reached; as nobody by default.
 
     Returns:
         The report, already written; its status tells whether the slim image answers like the
@@ -49,12 +61,14 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> document
     watch = Stopwatch(progress)
     with contextlib.ExitStack() as stack:
         stack.enter_context(document.reserved(options.report_directory))
+        deliver.check([references.parse_destination(text) for text in options.outputs])
         saved = [load(file) for file in options.traces]
         with watch.stage("image") as stage:
-            image = engine.inspect(options.reference, pull=options.pull)
-            stage.summary = f"{image.reference}: {image.size / 1e6:.1f} MB, {image.architecture}"
+            image = stack.enter_context(_acquired(engine, options, access))
+            stage.summary = _image_summary(image)
         if not options.named:
-            options = replace(options, tag=checked_tag(default_tag(options.reference, image.tags)))
+            name = references.parse(options.reference).called(image.tags)
+            options = replace(options, tag=checked_tag(default_tag(name, image.tags)))
         scratch = stack.enter_context(scratch_directory())
         workspace = stack.enter_context(engine.workspace(image))
         with watch.stage("index") as stage:
@@ -69,11 +83,16 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> document
             keep = keep_files(original, options)
             stage.summary = f"{len(keep.reasons):,} of {len(tree):,} paths kept"
         prover = Prover(engine, workspace, original, options, scratch, watch)
-        with prover.proven(keep) as attempt:
-            return _settle(prover, attempt)
+        with (
+            prover.proven(keep) as attempt,
+            _delivered(prover, attempt, access) as (delivered, put),
+        ):
+            return _settle(prover, attempt, delivered, put)
 
 
-def profile(engine: Engine, options: BuildOptions, progress: Progress) -> Attempt:
+def profile(
+    engine: Engine, options: BuildOptions, progress: Progress, *, access: Access | None = None
+) -> Attempt:
     """Find and prove the tightest restrictions for an image as it is; nothing is packed or tagged.
 
     Returns:
@@ -85,8 +104,8 @@ def profile(engine: Engine, options: BuildOptions, progress: Progress) -> Attemp
     watch = Stopwatch(progress)
     with contextlib.ExitStack() as stack:
         with watch.stage("image") as stage:
-            image = engine.inspect(options.reference, pull=options.pull)
-            stage.summary = f"{image.reference}: {image.size / 1e6:.1f} MB, {image.architecture}"
+            image = stack.enter_context(_acquired(engine, options, access))
+            stage.summary = _image_summary(image)
         scratch = stack.enter_context(scratch_directory())
         workspace = stack.enter_context(engine.workspace(image))
         with watch.stage("index") as stage:
@@ -107,6 +126,8 @@ def check(
     plan: Plan,
     confinement: Confinement,
     progress: Progress,
+    *,
+    access: Access | None = None,
 ) -> Checked:
     """Run an image freely and then under restrictions, with the same probes; say what differs.
 
@@ -114,10 +135,11 @@ def check(
         SlimError: the image cannot be used, or the engine failed.
     """
     watch = Stopwatch(progress)
-    with watch.stage("image") as stage:
-        image = engine.inspect(reference)
-        stage.summary = f"{image.reference}: {image.size / 1e6:.1f} MB, {image.architecture}"
-    with engine.workspace(image) as workspace:
+    with contextlib.ExitStack() as stack:
+        with watch.stage("image") as stage:
+            image = stack.enter_context(acquired(engine, reference, access=access))
+            stage.summary = _image_summary(image)
+        workspace = stack.enter_context(engine.workspace(image))
         with watch.stage("trace") as stage:
             free = _trace(workspace, plan, image, progress)
             stage.summary = _trace_summary(free)
@@ -134,6 +156,7 @@ def trace(
     progress: Progress,
     *,
     accompany: Callable[[Mapping[int, tuple[str, int]]], None] | None = None,
+    access: Access | None = None,
 ) -> tuple[Image, Trace]:
     """Run an image under a plan and return what was seen, without building anything.
 
@@ -144,13 +167,26 @@ def trace(
         SlimError: the original cannot be used, or the engine failed.
     """
     watch = Stopwatch(progress)
-    with watch.stage("image") as stage:
-        image = engine.inspect(reference)
-        stage.summary = f"{image.reference}: {image.size / 1e6:.1f} MB, {image.architecture}"
-    with engine.workspace(image) as workspace, watch.stage("trace") as stage:
-        seen = _trace(workspace, plan, image, progress, accompany=accompany)
-        stage.summary = _trace_summary(seen)
+    with contextlib.ExitStack() as stack:
+        with watch.stage("image") as stage:
+            image = stack.enter_context(acquired(engine, reference, access=access))
+            stage.summary = _image_summary(image)
+        workspace = stack.enter_context(engine.workspace(image))
+        with watch.stage("trace") as stage:
+            seen = _trace(workspace, plan, image, progress, accompany=accompany)
+            stage.summary = _trace_summary(seen)
     return image, seen
+
+
+def _acquired(
+    engine: Engine, options: BuildOptions, access: Access | None
+) -> contextlib.AbstractContextManager[Image]:
+    platform = platforms.parse(options.platform) if options.platform else None
+    return acquired(engine, options.reference, pull=options.pull, platform=platform, access=access)
+
+
+def _image_summary(image: Image) -> str:
+    return f"{image.reference}: {image.size / 1e6:.1f} MB, {image.architecture}"
 
 
 def _index(workspace: Workspace, image: Image) -> Tree:
@@ -195,15 +231,40 @@ def _trace_summary(trace: Trace) -> str:
     return f"{len(trace.exchanges)} probes answered, {paths:,} paths touched, {calls} system calls"
 
 
-def _settle(prover: Prover, attempt: Attempt) -> document.Report:
-    """Write the report, and last of all tag the image if it may be tagged."""
+@contextlib.contextmanager
+def _delivered(
+    prover: Prover, attempt: Attempt, access: Access | None
+) -> Iterator[tuple[tuple[Delivered, ...], Callable[[], None]]]:
+    """The outputs, prepared if the proof passed; and what puts them in their places."""
+    engine, options, watch = prover.engine, prover.options, prover.watch
+    if not options.outputs or not _may_go_out(attempt, options):
+        yield (), lambda: None
+        return
+    destinations = [references.parse_destination(text) for text in options.outputs]
+    with contextlib.ExitStack() as stack:
+        with watch.stage("outputs") as stage:
+            images = stack.enter_context(deliver.packed([prover.archive(attempt.image)]))
+            outputs = deliver.prepared(engine, images, destinations, options.tag, access=access)
+            delivered, put = stack.enter_context(outputs)
+            stage.summary = ", ".join(item.destination for item in delivered)
+        yield delivered, put
+
+
+def _may_go_out(attempt: Attempt, options: BuildOptions) -> bool:
+    return attempt.verdict.passed or options.keep_failed
+
+
+def _settle(
+    prover: Prover, attempt: Attempt, delivered: tuple[Delivered, ...], put: Callable[[], None]
+) -> document.Report:
+    """Write the report, and last of all tag the image if it may be tagged, and ``put`` outputs."""
     engine, options, original, watch = (
         prover.engine,
         prover.options,
         prover.original,
         prover.watch,
     )
-    tagged = attempt.verdict.passed or options.keep_failed
+    tagged = _may_go_out(attempt, options)
     with watch.stage("owners") as stage:
         owned = packages.survey(original.tree, original.contents)
         stage.summary = f"{len(owned.owners):,} paths belong to packages"
@@ -225,7 +286,8 @@ def _settle(prover: Prover, attempt: Attempt) -> document.Report:
         before_margin=prover.before_margin(attempt.candidate),
         verdict=attempt.verdict,
         slim=attempt.image,
-        tag=options.tag if tagged else "",
+        tag=options.tag if tagged and options.store else "",
+        outputs=delivered,
         seconds=dict(watch.seconds),
         slimpy=__version__,
         directory=str(options.report_directory),
@@ -249,8 +311,9 @@ def _settle(prover: Prover, attempt: Attempt) -> document.Report:
             options.report_directory,
             bundle(attempt.hardening),
         )
-        if tagged:
+        if tagged and options.store:
             engine.tag(attempt.image, options.tag)
+        put()
         INTERRUPTS.conclude()
     return report
 

@@ -48,6 +48,38 @@ def accompany(argv: Sequence[str], *, environment: Mapping[str, str], timeout: f
         raise ProgramError(message) from error
 
 
+def exchange(
+    argv: Sequence[str], *, stdin: bytes, environment: Mapping[str, str], timeout: float
+) -> tuple[int, bytes]:
+    """Hand a program of the user's something to read; its exit code and its standard output.
+
+    What goes in and comes out may be secret, so neither is part of an error.
+
+    Args:
+        environment: the whole environment that it gets; its PATH finds the program.
+
+    Raises:
+        ProgramError: it is not there, or took longer than ``timeout`` seconds.
+    """
+    command = shlex.join(argv)
+    try:
+        done = subprocess.run(
+            list(argv),
+            env=dict(environment),
+            input=stdin,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+    except OSError as error:
+        message = f"The program cannot be run: {command}: {error.strerror}."
+        raise ProgramError(message) from error
+    except subprocess.TimeoutExpired:
+        message = f"The program did not end within {timeout:.0f} s: {command}"
+        raise ProgramError(message) from None
+    return done.returncode, done.stdout
+
+
 def run(argv: Sequence[str], *, timeout: float = 30.0) -> str:
     """Run a host program and return its standard output.
 

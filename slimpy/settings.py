@@ -66,6 +66,9 @@ class BuildOptions:
     named: bool = (
         True  # the user chose ``tag``; else it is made from the image's own name once that is known
     )
+    platform: str = ""  # that the image has to be for; empty where there is no choice
+    outputs: tuple[str, ...] = ()  # where the slim image goes (slimpy.image.references)
+    store: bool = True  # it stays in the engine's store, under ``tag``
 
 
 def default_tag(reference: str, tags: tuple[str, ...] = ()) -> str:

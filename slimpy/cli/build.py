@@ -11,20 +11,22 @@ import click
 
 from slimpy.cli import configuration
 from slimpy.cli.ending import errors_as_json
+from slimpy.cli.engines import engine_for, engine_option, registry_options
+from slimpy.cli.goals import ALL, checked_platform, goal_of
 from slimpy.cli.options import FilePath, ProbeFlags, plan_of, probe_options
 from slimpy.cli.wishes import wish_options
+from slimpy.engine.choice import EngineName
 from slimpy.errors import VerificationError
 from slimpy.model import Level, Rule
 from slimpy.settings import (
     BuildOptions,
     Wishes,
-    checked_reference,
-    checked_tag,
     default_report_directory,
-    default_tag,
 )
 
 if TYPE_CHECKING:
+    from slimpy.image.registry.access import Access
+    from slimpy.report.platforms import PlatformReports
     from slimpy.report.schema import Report
 
 T = TypeVar("T")
@@ -35,6 +37,25 @@ T = TypeVar("T")
 @click.option(
     "-t", "--tag", metavar="OUT", help="Name of the slim image.  [default: NAME.slim:TAG]"
 )
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="DEST",
+    help="Write the slim image there: docker-archive:FILE, oci-archive:FILE, oci:DIR[:TAG], "
+    "docker://NAME, docker-daemon:NAME, podman:NAME; repeatable. The engine's own store then gets "
+    "it only if --tag names it.",
+)
+@click.option("--push", is_flag=True, help="Push OUT to its registry: --output docker://OUT.")
+@click.option(
+    "--platform",
+    default="",
+    metavar="OS/ARCH",
+    help="Which image of several, such as linux/arm64; `all` is each that can run here.",
+)
+@engine_option
+@registry_options
 @probe_options
 @wish_options
 @click.option(
@@ -99,6 +120,11 @@ T = TypeVar("T")
 def command(
     image: str,
     tag: str | None,
+    outputs: tuple[str, ...],
+    push: bool,
+    platform: str,
+    engine: EngineName | None,
+    access: Access,
     flags: ProbeFlags,
     wishes: Wishes,
     config: Path | None,
@@ -112,6 +138,9 @@ def command(
 ) -> int:
     """Make a small image that answers like the original.
 
+    IMAGE is a name in the engine's store, or docker-archive:FILE[:NAME], oci:DIR[:TAG],
+    oci-archive:FILE[:TAG], docker://NAME, docker-daemon:NAME, podman:NAME.
+
     IMAGE runs under a tracer while probes exercise it: what it touched, and what that needs,
     becomes the slim image. That image is run with the same probes under its own seccomp profile.
     It is tagged only if it answers the same.
@@ -119,19 +148,23 @@ def command(
     with errors_as_json(as_json):
         project = configuration.load(config)
         flags = replace(flags, probe_file=flags.probe_file or project.probe_file)
+        goal = goal_of(image, tag, outputs, push=push)
         options = BuildOptions(
-            reference=checked_reference(image),
-            tag=checked_tag(default_tag(image) if tag is None else tag),
-            named=tag is not None,
+            reference=image,
+            tag=goal.tag,
+            named=goal.named,
+            platform=checked_platform(platform),
+            outputs=goal.outputs,
+            store=goal.store,
             plan=plan_of(flags),
             wishes=project.wishes.and_also(wishes),
             level=level or project.level or Level.BALANCED,
             repair=_first(repair, project.repair, 3),
             root=_first(root, project.root, False),
-            report_directory=report_dir or default_report_directory(image),
+            report_directory=report_dir or default_report_directory(goal.name),
             **more,
         )
-        report = _run(options, quiet=quiet)
+        report = _run(options, engine or project.engine, access, quiet=quiet)
     _print(report, as_json=as_json)
     return 0 if report.slimmed else VerificationError.exit_code
 
@@ -142,28 +175,35 @@ def _first(flag: T | None, setting: T | None, default: T) -> T:
     return default if given is None else given
 
 
-def _run(options: BuildOptions, *, quiet: bool) -> Report:
+def _run(
+    options: BuildOptions, engine: EngineName | None, access: Access, *, quiet: bool
+) -> Report | PlatformReports:
     from slimpy.cli.progress import LiveLine, sink
-    from slimpy.engine.docker import DockerEngine
+    from slimpy.multiarch import build_all
     from slimpy.pipeline import build
 
     progress = sink(quiet=quiet)
+    work = build_all if options.platform == ALL else build
     try:
-        engine = DockerEngine.connect()
-        try:
-            return build(engine, options, progress)
-        finally:
-            engine.close()
+        with engine_for(engine, options.reference) as connected:
+            return work(connected, options, progress, access=access)
     finally:
         if isinstance(progress, LiveLine):
             progress.close()
 
 
-def _print(report: Report, *, as_json: bool) -> None:
+def _print(report: Report | PlatformReports, *, as_json: bool) -> None:
     from slimpy.report import text
-    from slimpy.report.document import encode
+    from slimpy.report.platforms import PlatformReports, encode_all, show_all
+    from slimpy.report.schema import encode
 
-    if as_json:
+    colour = sys.stdout.isatty()
+    if isinstance(report, PlatformReports):
+        if as_json:
+            click.echo(encode_all(report))
+        else:
+            show_all(report, colour=colour)
+    elif as_json:
         click.echo(encode(report))
     else:
-        text.show(report, colour=sys.stdout.isatty())
+        text.show(report, colour=colour)

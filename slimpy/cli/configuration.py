@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from slimpy.engine.choice import EngineName
 from slimpy.errors import UsageError
 from slimpy.model import Level
 from slimpy.settings import Wishes
@@ -26,6 +27,7 @@ class Configuration:
     probe_file: Path | None = None
     repair: int | None = None
     root: bool | None = None
+    engine: EngineName | None = None
 
 
 def load(file: Path | None) -> Configuration:
@@ -81,6 +83,7 @@ def _configuration(given: Mapping[str, Any], file: Path) -> Configuration:
         probe_file=None if probe_file is None else file.parent / probe_file,
         repair=given.get("repair"),
         root=given.get("as-root"),
+        engine=given.get("engine"),
     )
 
 
@@ -141,5 +144,6 @@ _KEYS: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "probe-file": ("the path of a file", _string),
     "repair": ("a number from 0 to 5", _rounds),
     "as-root": ("true or false", _flag),
+    "engine": (f"one of {', '.join(EngineName)}", lambda value: EngineName(_string(value))),
 }
 """Each key with what it takes, and how that is read; ValueError means that it is something else."""

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
+from slimpy.cli.engines import access_of, engine_for, engine_option
 from slimpy.cli.options import FilePath, ProbeFlags, plan_of, probe_options
+from slimpy.engine.choice import EngineName
 from slimpy.errors import VerificationError
 from slimpy.model import Sameness, display
 
@@ -27,21 +29,24 @@ def command() -> None:
     help="A bundle: the hardening directory of a report.",
 )
 @probe_options
+@engine_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
-def check(image: str, directory: Path, flags: ProbeFlags, quiet: bool) -> int:
+def check(
+    image: str, directory: Path, flags: ProbeFlags, engine: EngineName | None, quiet: bool
+) -> int:
     """Start IMAGE under a bundle, run the probes, and say what was refused."""
     from slimpy.cli.progress import LiveLine, sink
-    from slimpy.engine.docker import DockerEngine
     from slimpy.pipeline import check as run
     from slimpy.verify.bundles import load
 
     confinement = load(directory)
     progress = sink(quiet=quiet)
-    engine = DockerEngine.connect()
     try:
-        checked = run(engine, image, plan_of(flags), confinement, progress)
+        with engine_for(engine, image) as connected:
+            checked = run(
+                connected, image, plan_of(flags), confinement, progress, access=access_of()
+            )
     finally:
-        engine.close()
         if isinstance(progress, LiveLine):
             progress.close()
     click.echo(f"{checked.same} of {len(checked.comparisons)} answers are the same")

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
+from slimpy.cli.engines import access_of, engine_for, engine_option
 from slimpy.cli.options import FilePath, ProbeFlags, plan_of, probe_options
+from slimpy.engine.choice import EngineName
 from slimpy.errors import VerificationError
 from slimpy.model import display
 from slimpy.settings import BuildOptions, default_report_directory
@@ -15,6 +17,7 @@ from slimpy.settings import BuildOptions, default_report_directory
 @click.command("profile")
 @click.argument("image")
 @probe_options
+@engine_option
 @click.option(
     "--seccomp-margin/--no-seccomp-margin",
     "margin",
@@ -42,19 +45,21 @@ def command(
     margin: bool,
     repair: int,
     report_dir: Path | None,
+    engine: EngineName | None,
     quiet: bool,
 ) -> int:
     """Write a proven hardening bundle for IMAGE as it is, without making a slim image."""
     from slimpy.cli.progress import LiveLine, sink
-    from slimpy.engine.docker import DockerEngine
     from slimpy.harden.forms.bundle import bundle
+    from slimpy.image.references import parse
     from slimpy.pipeline import profile
     from slimpy.report.files import check_writable, write_forms
 
-    directory = report_dir or default_report_directory(image)
+    name = parse(image).suggested
+    directory = report_dir or default_report_directory(name)
     options = BuildOptions(
         reference=image,
-        tag=image,
+        tag=name,
         report_directory=directory,
         plan=plan_of(flags),
         margin=margin,
@@ -62,11 +67,10 @@ def command(
     )
     check_writable(directory)
     progress = sink(quiet=quiet)
-    engine = DockerEngine.connect()
     try:
-        attempt = profile(engine, options, progress)
+        with engine_for(engine, image) as connected:
+            attempt = profile(connected, options, progress, access=access_of())
     finally:
-        engine.close()
         if isinstance(progress, LiveLine):
             progress.close()
     write_forms(bundle(attempt.hardening), directory)

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import click
 
+from slimpy.cli.engines import access_of, engine_for, engine_option
 from slimpy.cli.options import FilePath, ProbeFlags, plan_of, probe_options
+from slimpy.engine.choice import EngineName
 from slimpy.errors import ProbeFailedError, UsageError
-from slimpy.settings import checked_reference, default_trace_file
+from slimpy.settings import default_trace_file
 
 HOST_COMMAND_SECONDS = 3600.0
 
@@ -20,6 +22,7 @@ HOST_COMMAND_SECONDS = 3600.0
 @click.argument("image")
 @click.argument("host_command", nargs=-1, metavar="[-- COMMAND...]", type=click.UNPROCESSED)
 @probe_options
+@engine_option
 @click.option("-o", "--output", type=FilePath, metavar="FILE", help="[default: NAME-TAG.trace]")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def command(
@@ -27,6 +30,7 @@ def command(
     host_command: tuple[str, ...],
     flags: ProbeFlags,
     output: Path | None,
+    engine: EngineName | None,
     quiet: bool,
 ) -> None:
     """Save what a run of IMAGE shows, for later builds: slim build IMAGE --trace FILE.
@@ -37,13 +41,12 @@ def command(
     """
     from slimpy import traces
     from slimpy.cli.progress import LiveLine, sink
-    from slimpy.engine.docker import DockerEngine
+    from slimpy.image.references import parse
     from slimpy.pipeline import trace
 
     progress = sink(quiet=quiet)
-    image = checked_reference(image)
     plan = plan_of(flags)
-    file = output or default_trace_file(image)
+    file = output or default_trace_file(parse(image).suggested)
     traces.check_writable(file)
     if host_command and shutil.which(host_command[0]) is None:
         message = f"There is no program {host_command[0]!r} here to run beside the app."
@@ -54,13 +57,17 @@ def command(
             progress.close()
         _run(host_command, addresses)
 
-    engine = DockerEngine.connect()
     try:
-        found, seen = trace(
-            engine, image, plan, progress, accompany=accompany if host_command else None
-        )
+        with engine_for(engine, image) as connected:
+            found, seen = trace(
+                connected,
+                image,
+                plan,
+                progress,
+                accompany=accompany if host_command else None,
+                access=access_of(),
+            )
     finally:
-        engine.close()
         if isinstance(progress, LiveLine):
             progress.close()
     traces.save(seen, found, file)

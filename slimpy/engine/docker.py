@@ -6,11 +6,12 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import docker
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from slimpy.engine import session, toolbox
 from slimpy.engine.docker_errors import (
@@ -21,9 +22,12 @@ from slimpy.engine.docker_errors import (
     root_cause,
     translated,
 )
+from slimpy.engine.docker_export import exported
+from slimpy.engine.docker_import import imported
 from slimpy.engine.docker_workspace import DockerWorkspace
 from slimpy.engine.interrupts import INTERRUPTS
 from slimpy.engine.session import Session
+from slimpy.engine.traits import DOCKER
 from slimpy.errors import (
     EngineLostError,
     EngineUnavailableError,
@@ -31,13 +35,13 @@ from slimpy.errors import (
     PlatformError,
     UsageError,
 )
+from slimpy.image import platforms
+from slimpy.image.oci import ImageSource
 from slimpy.model import Image
 
-_RUNS_ON = {"amd64": ("amd64", "386"), "arm64": ("arm64", "arm")}
-"""Architectures of images that an engine of an architecture runs without emulation."""
 _TIMEOUT = 120.0
 """Seconds that an engine at work may take for one answer."""
-_FIRST_TIMEOUT = 20.0
+FIRST_TIMEOUT = 20.0
 """Seconds that an engine may take to say that it is there."""
 _CHUNK = 1 << 20
 
@@ -46,6 +50,7 @@ class DockerEngine:
     """A Docker Engine (or Podman's Docker-compatible socket), API version negotiated."""
 
     name = "docker"
+    traits = DOCKER
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -62,13 +67,17 @@ class DockerEngine:
             EngineUnavailableError: nothing answers there.
         """
         try:
-            client = docker.from_env(version="auto", timeout=_FIRST_TIMEOUT)
+            client = docker.from_env(version="auto", timeout=FIRST_TIMEOUT)
             engine = cls(client)
         except (DockerException, OSError, ValueError) as error:
             raise _unavailable(error) from error
-        client.api.timeout = _TIMEOUT
-        engine.sweep()
+        engine.begin()
         return engine
+
+    def begin(self) -> None:
+        """Be patient from now on, and sweep what crashed runs left behind."""
+        self._client.api.timeout = _TIMEOUT
+        self.sweep()
 
     def close(self) -> None:
         """Close the connections."""
@@ -86,7 +95,7 @@ class DockerEngine:
         except APIError as error:
             raise _not_found(reference, explained(error)) from error
         image = _image(reference, attributes)
-        self._check_platform(image)
+        self.check_platform(image)
         return image
 
     def _pull(self, reference: str) -> Any:
@@ -102,16 +111,18 @@ class DockerEngine:
                 raise disk_full(doing) from error
             raise _not_found(reference, f"pulling it failed: {explained(error)}") from error
 
-    def _check_platform(self, image: Image) -> None:
+    def check_platform(self, image: Image) -> None:
+        """Find out whether this engine runs an image.
+
+        Raises:
+            PlatformError: it does not.
+        """
         if image.os != "linux":
             message = (
                 f"The image {image.reference} is for {image.os}; slimpy traces Linux programs only."
             )
             raise PlatformError(message, hint="Use a linux image.")
-        if not self.architecture:
-            return
-        runs = _RUNS_ON.get(self.architecture, (self.architecture,))
-        if image.architecture not in runs:
+        if not platforms.runs_on(self.architecture, image.architecture):
             message = (
                 f"The image {image.reference} is for {image.architecture}, but the engine's is "
                 f"{self.architecture}, so it cannot be run and traced there."
@@ -127,7 +138,16 @@ class DockerEngine:
         toolbox.collect()
         with contextlib.ExitStack() as stack:
             opened = stack.enter_context(Session.open(self._client))
-            yield stack.enter_context(DockerWorkspace.open(self._client, image, opened))
+            workspace = DockerWorkspace.open(self._client, image, opened, self.traits)
+            yield stack.enter_context(workspace)
+
+    def import_image(self, source: ImageSource) -> AbstractContextManager[Image]:
+        """See Engine.import_image."""
+        return imported(self, self._client, source)
+
+    def export(self, image: Image) -> AbstractContextManager[ImageSource]:
+        """An image of the store as a source; see `docker_export.exported`."""
+        return exported(self._client, image)
 
     def load(self, archive: Path, tag: str) -> Image:
         """See Engine.load."""
@@ -160,8 +180,8 @@ class DockerEngine:
         """See Engine.remove_tag."""
         with (
             INTERRUPTS.deferred(),
-            contextlib.suppress(ImageNotFound),
             translated(f"removing {tag}"),
+            contextlib.suppress(NotFound),
         ):
             self._client.api.remove_image(tag, force=False, noprune=False)
 

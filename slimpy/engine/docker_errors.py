@@ -11,6 +11,8 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from slimpy.errors import DiskFullError, EngineLostError, SlimError
 
 _DISK_FULL = "no space left on device"
+_STATE = "container state improper"
+"""How Podman refuses what a container's state forbids: as a failure of its own (500)."""
 
 
 @contextlib.contextmanager
@@ -34,7 +36,7 @@ def translated(doing: str, *, refusals: bool = False) -> Iterator[None]:
     except APIError as error:
         if is_disk_full(error):
             raise disk_full(doing) from error
-        if refusals and error.is_client_error():
+        if refusals and (error.is_client_error() or _STATE in str(error).lower()):
             raise
         message = f"The engine failed while {doing}: {explained(error)}."
         raise EngineLostError(message, hint="Look at the engine's own log.") from error

@@ -20,6 +20,7 @@ from slimpy.engine.docker_streams import STDERR, STDOUT, Exec
 from slimpy.engine.interrupts import INTERRUPTS
 from slimpy.engine.protocol import RunSpec
 from slimpy.engine.session import Session
+from slimpy.engine.traits import DOCKER, Traits
 from slimpy.errors import ContainerStartError, EngineLostError, PackError, PlatformError
 from slimpy.image import listing
 from slimpy.model import Image, ImagePath, encoded, epoch
@@ -50,9 +51,10 @@ class DockerWorkspace:
     and trace pipes.
     """
 
-    def __init__(self, client: Any, image: Image, session: Session) -> None:
+    def __init__(self, client: Any, image: Image, session: Session, traits: Traits) -> None:
         self.image = image
         self._client = client
+        self._traits = traits
         self._session = session
         self._numbers = itertools.count()
         self._volume = ""
@@ -62,14 +64,16 @@ class DockerWorkspace:
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, client: Any, image: Image, session: Session) -> Iterator[DockerWorkspace]:
+    def open(
+        cls, client: Any, image: Image, session: Session, traits: Traits = DOCKER
+    ) -> Iterator[DockerWorkspace]:
         """Create it; the session removes what it leaves.
 
         Raises:
             ContainerStartError: the engine makes no container of this image.
             EngineLostError
         """
-        workspace = cls(client, image, session)
+        workspace = cls(client, image, session, traits)
         try:
             with translated("preparing the toolbox", refusals=True):
                 with INTERRUPTS.deferred():
@@ -121,7 +125,8 @@ class DockerWorkspace:
 
     def listing(self) -> Iterator[bytes]:
         """See Workspace.listing."""
-        return self._tool("find", *listing.find_arguments(_PRUNED))
+        own = self._traits.paths(self._client, self._pristine)
+        return self._tool("find", *listing.find_arguments((*_PRUNED, *own)))
 
     def archive(self, paths: Sequence[ImagePath]) -> Iterator[bytes]:
         """See Workspace.archive."""
@@ -181,13 +186,14 @@ class DockerWorkspace:
             pipe = self.open_pipe() if spec.traced else None
             if pipe:
                 stack.callback(pipe[1].close)
+            security = stack.enter_context(self._traits.security(spec.confinement))
             with INTERRUPTS.deferred():
-                container = self._create(spec, image, pipe[0] if pipe else "")
+                container = self._create(spec, image, pipe[0] if pipe else "", security)
                 run = DockerContainer(self._client, container, image, spec, self, pipe)
                 stack.callback(run.remove)
             yield run
 
-    def _create(self, spec: RunSpec, image: Image, pipe: str) -> str:
+    def _create(self, spec: RunSpec, image: Image, pipe: str, security: list[str]) -> str:
         api = self._client.api
         entrypoint, command = _command_line(spec, image)
         environment = dict(spec.environment)
@@ -218,6 +224,7 @@ class DockerWorkspace:
                         binds=binds,
                         port_bindings=dict.fromkeys(spec.ports, ("127.0.0.1", None)),
                         log_config=_LOG,
+                        security_opt=security,
                         **_restrictions(spec),
                     ),
                 )
@@ -234,12 +241,9 @@ class DockerWorkspace:
 def _restrictions(spec: RunSpec) -> dict[str, Any]:
     """A confinement as the Engine API has it; a traced run gets SYS_PTRACE besides."""
     wanted = spec.confinement
-    security = [f"seccomp={wanted.seccomp}"] if wanted.seccomp is not None else []
-    security += ["no-new-privileges"] if wanted.no_new_privileges else []
     return {
         "cap_add": [*(wanted.capabilities or ()), *(["SYS_PTRACE"] if spec.traced else [])],
         "cap_drop": ["ALL"] if wanted.capabilities is not None else [],
-        "security_opt": security,
         "read_only": wanted.read_only,
         "tmpfs": dict(wanted.tmpfs),
     }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from probes.model import Activity, Target
+from slimpy.image.oci import ImageSource
 from slimpy.model import Image, ImagePath
 
 
@@ -105,6 +106,10 @@ class Engine(Protocol):
 
     name: str
 
+    @property
+    def architecture(self) -> str:
+        """Of the machine that its containers run on, as images name it; empty where unknown."""
+
     def inspect(self, reference: str, *, pull: bool = True) -> Image:
         """The image behind a name, tag, digest or ID; pulled if missing and ``pull``.
 
@@ -114,6 +119,20 @@ class Engine(Protocol):
 
     def workspace(self, image: Image) -> AbstractContextManager[Workspace]:
         """Prepare tracing and reading of an image; everything made for it is removed at the end."""
+
+    def import_image(self, source: ImageSource) -> AbstractContextManager[Image]:
+        """An image from outside (an archive, a layout, a registry) in the engine's store.
+
+        It is there until the end at least. What was put there for this only is taken away again;
+        an engine that keeps a bounded store of its own may leave it. The image's ``reference`` and
+        ``tags`` are the source's, its ``id`` is the digest of the source's configuration. An image
+        that is there already is not fetched again.
+
+        Raises:
+            SourceError: the source is damaged, or the engine refuses what it holds.
+            PlatformError: the engine cannot run it; found out before its layers are read.
+            DiskFullError, EngineLostError
+        """
 
     def load(self, archive: Path, tag: str) -> Image:
         """Load a docker-archive; it is tagged ``tag``."""

@@ -62,11 +62,25 @@ class Manifest:
 class ImageSource(Protocol):
     """One image of one platform, whose blobs can be read. What it gives is hostile input."""
 
-    reference: str  # as the user wrote it
-    digest: str  # of the manifest where there is one, else of the configuration
-    manifest: Manifest
-    config: bytes  # the OCI image configuration, its digest checked
-    tags: tuple[str, ...]  # names that it carries, such as RepoTags of an archive
+    @property
+    def reference(self) -> str:
+        """As the user wrote it."""
+
+    @property
+    def digest(self) -> str:
+        """Of the manifest where there is one, else of the configuration."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What it consists of."""
+
+    @property
+    def config(self) -> bytes:
+        """The OCI image configuration, its digest checked."""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Names that it carries, such as RepoTags of an archive."""
 
     def open(self, blob: Descriptor) -> AbstractContextManager[BinaryIO]:
         """A blob's bytes as they are stored (a layer may be compressed).

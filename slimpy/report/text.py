@@ -36,7 +36,7 @@ def title(report: Report) -> str:
     """The outcome in one sentence."""
     name = report.image.reference or report.image.id
     if report.slimmed and report.slim:
-        return f"{name} is slim: {_name(report.slim)}"
+        return f"{name} is slim: {_where(report, report.slim)}"
     return f"{name} was not slimmed: {report.status.removeprefix('failed: ')}"
 
 
@@ -92,6 +92,8 @@ def _rows(report: Report) -> Iterator[Row]:
         yield "", f"{_many(len(account.chown), 'path')} handed to that user"
     yield "system calls", _seccomp(report)
     yield from _hardening(report)
+    outputs = [f"{item.destination} ({item.digest})" for item in report.outputs]
+    yield from _several("output" if len(outputs) == 1 else "outputs", outputs)
     yield "time", _time(report)
     yield "report", report.directory
     if report.coverage:
@@ -195,8 +197,10 @@ def _several(label: str, texts: list[str]) -> Iterator[Row]:
         yield "", f"and {len(texts) - MOST_LINES:,} more, see the report"
 
 
-def _name(image: ImageFacts) -> str:
-    return image.reference or image.id
+def _where(report: Report, slim: ImageFacts) -> str:
+    """Its name in the engine's store; where it has none there, its first output."""
+    outputs = [item.destination for item in report.outputs]
+    return slim.reference or next(iter(outputs), slim.id)
 
 
 def _many(count: int, one: str, more: str = "") -> str:

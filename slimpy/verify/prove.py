@@ -25,6 +25,8 @@ from slimpy.harden import account as accounts
 from slimpy.harden import apparmor, capabilities, seccomp, writable
 from slimpy.harden.forms.common import tmpfs
 from slimpy.harden.hardening import Hardening, profile_name
+from slimpy.harden.identity import home_of
+from slimpy.harden.ownership import home_after
 from slimpy.image.spool import Spool
 from slimpy.image.tree import Tree
 from slimpy.keep.decide import decide
@@ -196,6 +198,7 @@ class Prover:
             self.watch.progress.update(
                 f"round {number}: mending {len(causes)} causes, such as {causes[0]}"
             )
+            self.archive(attempt.image).unlink(missing_ok=True)
             attempt = self._attempt(wider, made, number)
         return attempt
 
@@ -326,10 +329,17 @@ class Prover:
                 original.image, packed.layer, account, labels, ports=original.trace.ports
             )
             write_archive(packed.layer, config, tag, archive)
-            return packed, self.engine.load(archive, tag)
+            image = self.engine.load(archive, tag)
+            if self.options.outputs:
+                archive.replace(self.archive(image))
+            return packed, image
         finally:
             layer.unlink(missing_ok=True)
             archive.unlink(missing_ok=True)
+
+    def archive(self, image: Image) -> Path:
+        """Where the archive of an attempt lies while there are outputs to be made of it."""
+        return self.scratch / f"{image.id.removeprefix('sha256:')}.tar"
 
     def _accounts_files(self, candidate: Candidate) -> dict[ImagePath, bytes]:
         """/etc/passwd and /etc/group with a line for the user, where the image has such files."""
@@ -337,7 +347,12 @@ class Prover:
         if account.is_root or not {PASSWD, GROUP} <= candidate.keep.reasons.keys():
             return {}
         old = {path: self._small_file(path) for path in (PASSWD, GROUP)}
-        passwd, group = ensure_account(old[PASSWD], old[GROUP], account.uid, account.gid)
+        home = home_after(
+            self.original.tree, home_of(self.original.image.user, passwd=old[PASSWD]), account
+        )
+        passwd, group = ensure_account(
+            old[PASSWD], old[GROUP], account.uid, account.gid, home=home
+        )
         new = {PASSWD: passwd, GROUP: group}
         return {path: data for path, data in new.items() if data != old[path]}
 

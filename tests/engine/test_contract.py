@@ -27,6 +27,14 @@ DEBIAN = "debian:bookworm"
 DEADLINE = 30.0
 
 
+@pytest.fixture(scope="module", params=["docker", "podman"])
+def engine(request: pytest.FixtureRequest) -> DockerEngine:
+    """Each engine in turn."""
+    name = "engine" if request.param == "docker" else "podman_engine"
+    found: DockerEngine = request.getfixturevalue(name)
+    return found
+
+
 @pytest.fixture(scope="module")
 def debian(engine: DockerEngine) -> Iterator[DockerWorkspace]:
     with engine.workspace(engine.inspect(DEBIAN, pull=False)) as workspace:

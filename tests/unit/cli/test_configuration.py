@@ -12,6 +12,7 @@ from slimpy.cli import configuration
 from slimpy.cli.build import command as build
 from slimpy.cli.configuration import Configuration, load, parse
 from slimpy.cli.wishes import wish_options
+from slimpy.engine.choice import EngineName
 from slimpy.errors import UsageError
 from slimpy.model import Level
 from slimpy.settings import BuildOptions, Wishes
@@ -27,6 +28,7 @@ level = "safe"
 probe-file = "probes/app.yaml"
 repair = 2
 as-root = true
+engine = "docker"
 """
 
 
@@ -37,6 +39,7 @@ def test_every_key(tmp_path: Path) -> None:
         probe_file=tmp_path / "probes/app.yaml",
         repair=2,
         root=True,
+        engine=EngineName.DOCKER,
     )
 
 
@@ -52,6 +55,7 @@ def test_every_key(tmp_path: Path) -> None:
         ("level = 'most'", "'level' takes one of minimal, balanced, safe."),
         ("repair = 9", "'repair' takes a number from 0 to 5."),
         ("repair = true", "'repair' takes a number from 0 to 5."),
+        ("engine = 'moby'", "'engine' takes one of docker, podman, embedded."),
         ("probe-file = []", "'probe-file' takes the path of a file."),
         ("keep = [", "slimpy.toml is not TOML"),
         ("keep = " + "[" * 5000, "slimpy.toml is not TOML"),
@@ -102,7 +106,7 @@ def built(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> BuildOptions:
     """The options that `slim build` comes to."""
     seen: list[BuildOptions] = []
 
-    def run(options: BuildOptions, *, quiet: bool) -> None:
+    def run(options: BuildOptions, *_others: object, quiet: bool) -> None:
         seen.append(options)
         raise click.Abort
 

@@ -133,7 +133,7 @@ def test_a_pull_that_fails(error, wanted):
 
 
 def test_an_engine_that_accepts_and_says_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(docker_engine, "_FIRST_TIMEOUT", 0.2)
+    monkeypatch.setattr(docker_engine, "FIRST_TIMEOUT", 0.2)
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/mute.sock")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(f"{tmp_path}/mute.sock")
