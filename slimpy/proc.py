@@ -80,6 +80,33 @@ def exchange(
     return done.returncode, done.stdout
 
 
+def start(
+    argv: Sequence[str], *, streams: tuple[int, int, int], passed: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
+    """Start a program that works beside us; whoever starts it waits for it.
+
+    Args:
+        streams: the file descriptors of its standard input, output and error output.
+        passed: further ones that it gets under the same numbers.
+
+    Raises:
+        ProgramError: it is not there.
+    """
+    stdin, stdout, stderr = streams
+    try:
+        return subprocess.Popen(
+            list(argv),
+            env=ENVIRONMENT,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            pass_fds=tuple(passed),
+        )
+    except OSError as error:
+        message = f"The program cannot be run: {argv[0]}: {error.strerror}."
+        raise ProgramError(message) from error
+
+
 def run(argv: Sequence[str], *, timeout: float = 30.0) -> str:
     """Run a host program and return its standard output.
 

@@ -16,13 +16,14 @@ import requests
 from docker.errors import APIError, DockerException, NotFound
 
 from probes.files import strace
-from probes.files.recorder import Recorder, merge
+from probes.files.recorder import merge
 from probes.model import Activity, CommandAnswer, Listener, TraceWarning, lines_of
 from slimpy.engine import toolbox
 from slimpy.engine.docker_errors import explained, translated
 from slimpy.engine.docker_streams import STDERR, STDOUT, Exec, close_stream
 from slimpy.engine.interrupts import INTERRUPTS
 from slimpy.engine.protocol import RunSpec
+from slimpy.engine.tracestream import TraceStream, answer, recorder_for
 from slimpy.errors import ContainerStartError, EngineLostError
 from slimpy.model import Image
 
@@ -33,13 +34,9 @@ OUTPUT_LIMIT = 8 << 20
 """Bytes of a command's output that are kept, per stream."""
 FILE_LIMIT = 64 << 20
 """Bytes of an output file that are read back."""
-NOT_STARTED = 127
-"""Exit code of a command that could not be started, as shells have it."""
-_NOT_EXECUTED = b"OCI runtime exec failed"
 ALONE_SECONDS = 3.0
 """How long an app that was asked to stop may have no process but one before its tracer goes."""
 _TAIL_SECONDS = 10.0
-_ARCH = {"amd64": "x86_64", "386": "i386", "arm64": "aarch64"}
 
 
 class DockerContainer:
@@ -54,17 +51,11 @@ class DockerContainer:
         self._image = image
         self._spec = spec
         self._workspace = workspace
-        self._streams: list[_TraceStream] = []
+        self._streams: list[TraceStream] = []
         self._warnings: list[TraceWarning] = []
         self._input: Any = None
         if pipe:
-            self._streams.append(_TraceStream(pipe[1], self._recorder()))
-
-    def _recorder(self) -> Recorder:
-        return Recorder(
-            cwd=self._image.workdir,
-            arch=_ARCH.get(self._image.architecture, self._image.architecture),
-        )
+            self._streams.append(TraceStream(pipe[1], recorder_for(self._image)))
 
     def start(self) -> None:
         """See Container.start."""
@@ -136,7 +127,7 @@ class DockerContainer:
         command = tuple(argv)
         if self._streams:
             path, reader = self._workspace.open_pipe()
-            stream = _TraceStream(reader, self._recorder(), during)
+            stream = TraceStream(reader, recorder_for(self._image), during)
             self._streams.append(stream)
             command = tuple(strace.command(toolbox.strace(), path, command))
         with Exec(
@@ -149,7 +140,7 @@ class DockerContainer:
                 kept = output.setdefault(number, bytearray())
                 kept += data[: OUTPUT_LIMIT - len(kept)]
             code = process.exit_code()
-        return _answer(code, bytes(output[STDOUT]), bytes(output[STDERR]))
+        return answer(code, bytes(output[STDOUT]), bytes(output[STDERR]))
 
     def log_tail(self, lines: int = 20) -> tuple[str, ...]:
         """See Target.log_tail."""
@@ -262,44 +253,6 @@ class DockerContainer:
                 except (DockerException, requests.RequestException):
                     continue
                 return
-
-
-class _TraceStream:
-    """A thread that feeds one tracer's pipe to a recorder."""
-
-    def __init__(self, reader: Exec, recorder: Recorder, during: str = "start-up") -> None:
-        self.recorder = recorder
-        recorder.mark(during)
-        self._reader = reader
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="trace", daemon=True)
-        self._thread.start()
-
-    def _follow(self) -> None:
-        with contextlib.suppress(OSError, ValueError, DockerException), self._reader as reader:
-            for number, data in reader.frames():
-                if number == STDOUT:
-                    self.recorder.feed(data)
-            self._ended.set()
-
-    @property
-    def ended(self) -> bool:
-        """Whether the tracer closed its pipe."""
-        return self._ended.is_set()
-
-    def finish(self, timeout: float) -> Activity:
-        """What was recorded; complete only if the pipe ended within ``timeout`` seconds."""
-        self._thread.join(timeout)
-        return self.recorder.finish(complete=self.ended)
-
-
-def _answer(code: int, out: bytes, err: bytes) -> CommandAnswer:
-    """What a command answered; the same, traced or not, where it could not be started."""
-    if code in (126, 127) and out.startswith(_NOT_EXECUTED):
-        return CommandAnswer(NOT_STARTED, b"", out)
-    if code == 1 and not out and (why := strace.complaint(tuple(lines_of(err)))):
-        return CommandAnswer(NOT_STARTED, b"", f"the program cannot be started: {why}\n".encode())
-    return CommandAnswer(code, out, err)
 
 
 def _identities(text: str) -> tuple[tuple[int, int], ...]:

@@ -27,9 +27,10 @@ from slimpy.model import Image, ImagePath, encoded, epoch
 
 ENGINE_FILES = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
 """Files that Docker mounts over the image's own in every running container."""
-_PRUNED = ("/proc", "/sys", "/dev", toolbox.DIRECTORY, *ENGINE_FILES)
+PRUNED = ("/proc", "/sys", "/dev", toolbox.DIRECTORY, *ENGINE_FILES)
+"""What a listing leaves out: the runtime's own places, and ours."""
 _LOG = {"type": "json-file", "config": {"max-size": "32m", "max-file": "1"}}
-_TAR = (
+TAR = (
     "--create",
     "--directory=/",
     "--format=posix",
@@ -40,6 +41,7 @@ _TAR = (
     "--no-recursion",
     "--ignore-failed-read",
 )
+"""How GNU tar is asked for members."""
 _NO_HEALTHCHECK = {"test": ["NONE"]}
 _FOREIGN = "exec format error"
 _SILENCE = 300.0
@@ -126,12 +128,12 @@ class DockerWorkspace:
     def listing(self) -> Iterator[bytes]:
         """See Workspace.listing."""
         own = self._traits.paths(self._client, self._pristine)
-        return self._tool("find", *listing.find_arguments((*_PRUNED, *own)))
+        return self._tool("find", *listing.find_arguments((*PRUNED, *own)))
 
     def archive(self, paths: Sequence[ImagePath]) -> Iterator[bytes]:
         """See Workspace.archive."""
         names = b"".join(b"." + encoded(path) + b"\0" for path in paths)
-        return self._tool("tar", *_TAR, "--null", "--files-from=-", stdin=names)
+        return self._tool("tar", *TAR, "--null", "--files-from=-", stdin=names)
 
     def _tool(self, name: str, *arguments: str, stdin: bytes = b"") -> Iterator[bytes]:
         """Run a tool in the pristine container and yield its output; a failure comes after it."""
@@ -179,7 +181,7 @@ class DockerWorkspace:
     def run(self, spec: RunSpec, image: Image | None = None) -> Iterator[DockerContainer]:
         """See Workspace.run."""
         image = image or self.image
-        if not any(_command_line(spec, image)):
+        if not any(command_line(spec, image)):
             message = f"The image {image.reference} has neither ENTRYPOINT nor CMD."
             raise ContainerStartError(message, hint="Say what to run: --run 'PROGRAM ARGUMENTS'")
         with contextlib.ExitStack() as stack:
@@ -195,7 +197,7 @@ class DockerWorkspace:
 
     def _create(self, spec: RunSpec, image: Image, pipe: str, security: list[str]) -> str:
         api = self._client.api
-        entrypoint, command = _command_line(spec, image)
+        entrypoint, command = command_line(spec, image)
         environment = dict(spec.environment)
         binds: list[str] = []
         if spec.traced:
@@ -254,7 +256,7 @@ def _not_created(image: Image, error: APIError) -> ContainerStartError:
     return ContainerStartError(message, hint="Is the image's configuration in order?")
 
 
-def _command_line(spec: RunSpec, image: Image) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def command_line(spec: RunSpec, image: Image) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Entrypoint and command by Docker's rules: a new entrypoint drops the image's CMD."""
     if spec.entrypoint is not None:
         return spec.entrypoint, spec.command or ()

@@ -37,7 +37,8 @@ _XATTR = b"SCHILY.xattr."
 class Header:
     """One header of the stream. ``size`` is that of the contents, holes of a sparse file included.
 
-    ``data`` are (offset in the file, length) of what the stream holds of the contents.
+    ``data`` are (offset in the file, length) of what the stream holds of the contents; ``mtime`` is
+    in whole seconds.
     """
 
     name: bytes
@@ -48,6 +49,10 @@ class Header:
     minor: int
     xattrs: Mapping[str, bytes]
     data: tuple[tuple[int, int], ...]
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    mtime: int = 0
 
 
 class TarStream:
@@ -113,6 +118,10 @@ class TarStream:
             minor=_number(block[337:345]),
             xattrs=_xattrs(records),
             data=data,
+            mode=_number(block[100:108]) & 0o7777,
+            uid=_whole(records.get(b"uid"), block[108:116]),
+            gid=_whole(records.get(b"gid"), block[116:124]),
+            mtime=_whole(records.get(b"mtime"), block[136:148]),
         )
 
     def _sparse_map(self) -> tuple[tuple[int, int], ...]:
@@ -188,6 +197,13 @@ def _number(raw: bytes) -> int:
     if digits.strip(b"01234567"):
         _fail("a number in a header is no number")
     return int(digits or b"0", 8)
+
+
+def _whole(record: bytes | None, field: bytes) -> int:
+    """A number of an extended header without its fraction, or else the field's; 0 if negative."""
+    if record is None:
+        return 0 if field[0] == 0xFF else _number(field)
+    return 0 if record.startswith(b"-") else _decimal(record.partition(b".")[0])
 
 
 def _decimal(raw: bytes) -> int:
