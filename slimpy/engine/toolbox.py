@@ -152,6 +152,19 @@ def archive() -> bytes:
     return buffer.getvalue()
 
 
+def install(directory: Path) -> None:
+    """Put the toolbox into a new directory of this machine; the tracing loader has no capability
+    yet.
+    """
+    for name in ("", "bin", "lib", "pipe"):
+        (directory / name).mkdir(mode=0o755)
+    box = collect()
+    loaders = ((box.loader, "ld.so"), (box.loader, TRACER))
+    for path, name in (*box.files.items(), *loaders):
+        (directory / name).write_bytes(path.read_bytes())
+        (directory / name).chmod(0o755)
+
+
 def pipe(name: str) -> bytes:
     """One more FIFO for the same directory, as a tar archive."""
     buffer = io.BytesIO()

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from slimpy import proc
 from slimpy.engine.embedded.extract import Unpacker
@@ -78,7 +79,7 @@ def _read_all(fd: int, output: bytearray) -> None:
 
 
 def _understood(output: bytes) -> Unpacked:
-    found = json.loads(output) if output.strip() else {"error": "its helper ended early"}
+    found: Any = json.loads(output) if output.strip() else {"error": "its helper ended early"}
     if "errno" in found:
         raise OSError(found["errno"] or errno.EIO, found["error"])
     if "error" in found:

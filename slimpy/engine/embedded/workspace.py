@@ -5,11 +5,8 @@ contents, others are its runs.
 from __future__ import annotations
 
 import contextlib
-import io
 import itertools
-import os
 import secrets
-import tarfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -54,9 +51,7 @@ class EmbeddedWorkspace:
         Raises:
             ContainerStartError: no container of this image can be made.
         """
-        self._toolbox.mkdir()
-        with tarfile.open(fileobj=io.BytesIO(toolbox.archive())) as tar:
-            tar.extractall(self._toolbox, filter="fully_trusted")
+        toolbox.install(self._toolbox)
         self.container_time = int(time.time())
         spec = RunSpec(
             traced=False,
