@@ -17,6 +17,7 @@ need curl curl
 need apparmor_parser apparmor
 need crun crun
 need podman podman
+need newuidmap uidmap
 need ss iproute2
 need chromium chromium
 need chromedriver chromium-driver
@@ -31,6 +32,11 @@ if [ -n "$packages" ]; then
     apt-get update -qq
     # shellcheck disable=SC2086
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
+fi
+
+# An ordinary user with subordinate ids, for containers without root.
+if [ "$(id -u)" = 0 ] && ! id slimpy-test >/dev/null 2>&1; then
+    useradd --create-home slimpy-test
 fi
 
 if ! docker info >/dev/null 2>&1; then

@@ -6,13 +6,24 @@ from collections.abc import Iterator
 
 import pytest
 
+from slimpy.engine.embedded.engine import EmbeddedEngine
 from slimpy.engine.podman import PodmanEngine
-from tests import podman
+from tests import embedded, podman
+
+IMAGES = ("debian:bookworm", "slimpy-sample/static-c")
+"""The images that the contract is tested on."""
 
 
 @pytest.fixture(scope="session")
 def podman_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PodmanEngine]:
     """A Podman of our own, with the images that the contract is tested on."""
     with podman.service(tmp_path_factory.mktemp("podman")) as engine:
-        podman.give(engine, "debian:bookworm", "slimpy-sample/static-c")
+        podman.give(engine, *IMAGES)
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def embedded_engine() -> Iterator[EmbeddedEngine]:
+    """The engine without a daemon, with a store of its own and the same images."""
+    with embedded.engine(*IMAGES) as engine:
         yield engine

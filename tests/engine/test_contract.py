@@ -12,8 +12,8 @@ import pytest
 
 from probes.model import Operation
 from slimpy.engine.docker import DockerEngine
-from slimpy.engine.docker_workspace import DockerWorkspace
-from slimpy.engine.protocol import RunSpec
+from slimpy.engine.embedded.engine import EmbeddedEngine
+from slimpy.engine.protocol import Engine, RunSpec, Workspace
 from slimpy.engine.session import LABEL, temporary_tag
 from slimpy.errors import ContainerStartError, ImageNotFoundError
 from slimpy.image import listing
@@ -27,16 +27,18 @@ DEBIAN = "debian:bookworm"
 DEADLINE = 30.0
 
 
-@pytest.fixture(scope="module", params=["docker", "podman"])
-def engine(request: pytest.FixtureRequest) -> DockerEngine:
+ENGINES = {"docker": "engine", "podman": "podman_engine", "embedded": "embedded_engine"}
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Engine:
     """Each engine in turn."""
-    name = "engine" if request.param == "docker" else "podman_engine"
-    found: DockerEngine = request.getfixturevalue(name)
+    found: Engine = request.getfixturevalue(ENGINES[request.param])
     return found
 
 
 @pytest.fixture(scope="module")
-def debian(engine: DockerEngine) -> Iterator[DockerWorkspace]:
+def debian(engine: Engine) -> Iterator[Workspace]:
     with engine.workspace(engine.inspect(DEBIAN, pull=False)) as workspace:
         yield workspace
 
@@ -45,8 +47,11 @@ def shell(script: str, **options: object) -> RunSpec:
     return RunSpec(traced=True, command=("/bin/sh", "-c", script), **options)  # type: ignore[arg-type]
 
 
-def ours(engine: DockerEngine) -> list[str]:
+def ours(engine: Engine) -> list[str]:
     """The containers and volumes that this process made."""
+    if isinstance(engine, EmbeddedEngine):
+        return [str(path) for path in (engine.store.directory / "runs").glob("*/*")]
+    assert isinstance(engine, DockerEngine)
     api = engine._client.api
     found = {item["Id"]: item for item in api.containers(all=True, filters={"label": LABEL})}
     volumes = api.volumes(filters={"label": LABEL}).get("Volumes") or []
@@ -54,21 +59,21 @@ def ours(engine: DockerEngine) -> list[str]:
     return [name for name, item in found.items() if f".{os.getpid()}." in item["Labels"][LABEL]]
 
 
-def test_an_image_is_found_by_name_and_by_id(engine: DockerEngine) -> None:
+def test_an_image_is_found_by_name_and_by_id(engine: Engine) -> None:
     named = engine.inspect(DEBIAN, pull=False)
     assert engine.inspect(named.id, pull=False).id == named.id
     assert engine.inspect(named.id.removeprefix("sha256:")[:12], pull=False).id == named.id
     assert named.os == "linux" and named.size > 10_000_000
 
 
-def test_a_missing_image_is_one_clear_error(engine: DockerEngine) -> None:
+def test_a_missing_image_is_one_clear_error(engine: Engine) -> None:
     with pytest.raises(ImageNotFoundError) as caught:
         engine.inspect("slimpy-test/no-such-image:1", pull=True)
     assert "slimpy-test/no-such-image:1" in caught.value.message
     assert caught.value.hint
 
 
-def test_the_listing_is_the_image(debian: DockerWorkspace) -> None:
+def test_the_listing_is_the_image(debian: Workspace) -> None:
     tree = Tree(listing.parse(debian.listing()))
     passwd, link = tree.get(ImagePath("/etc/passwd")), tree.get(ImagePath("/bin"))
     assert passwd is not None and passwd.type is FileType.FILE and passwd.mode == 0o644
@@ -77,7 +82,7 @@ def test_the_listing_is_the_image(debian: DockerWorkspace) -> None:
     assert not any(entry.path.startswith(hidden) for entry in tree)
 
 
-def test_the_archive_holds_just_what_was_asked(debian: DockerWorkspace) -> None:
+def test_the_archive_holds_just_what_was_asked(debian: Workspace) -> None:
     wanted = [ImagePath("/etc"), ImagePath("/etc/passwd"), ImagePath("/bin")]
     data = b"".join(debian.archive(wanted))
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
@@ -87,7 +92,7 @@ def test_the_archive_holds_just_what_was_asked(debian: DockerWorkspace) -> None:
     assert members["./etc/passwd"].size > 100
 
 
-def test_a_traced_run_is_that_of_the_untraced_one(debian: DockerWorkspace) -> None:
+def test_a_traced_run_is_that_of_the_untraced_one(debian: Workspace) -> None:
     script = "readlink /proc/$$/exe; echo $$; echo ${LD_LIBRARY_PATH-unset}; echo err >&2; exit 42"
     with debian.run(shell(script)) as container:
         container.start()
@@ -99,7 +104,7 @@ def test_a_traced_run_is_that_of_the_untraced_one(debian: DockerWorkspace) -> No
     assert any(path and path.endswith("/libc.so.6") for path in opened)
 
 
-def test_a_user_without_privilege_is_traced_too(debian: DockerWorkspace) -> None:
+def test_a_user_without_privilege_is_traced_too(debian: Workspace) -> None:
     with debian.run(shell("id -u; cat /etc/shadow", user="1000:1000")) as container:
         container.start()
         assert container.wait(DEADLINE) == 1
@@ -108,7 +113,7 @@ def test_a_user_without_privilege_is_traced_too(debian: DockerWorkspace) -> None
     assert any(event.path == "/etc/shadow" and event.error == "EACCES" for event in events)
 
 
-def test_setuid_programs_keep_their_privilege(debian: DockerWorkspace) -> None:
+def test_setuid_programs_keep_their_privilege(debian: Workspace) -> None:
     with debian.run(shell("su -s /bin/true root </dev/null; passwd -S", user="1000")) as container:
         container.start()
         container.wait(DEADLINE)
@@ -116,7 +121,7 @@ def test_setuid_programs_keep_their_privilege(debian: DockerWorkspace) -> None:
     assert any(event.path == "/etc/shadow" and event.error is None for event in events)
 
 
-def test_a_program_that_waits_for_all_its_children_can_stop(debian: DockerWorkspace) -> None:
+def test_a_program_that_waits_for_all_its_children_can_stop(debian: Workspace) -> None:
     waits = "$SIG{TERM} = sub { 1 while wait() > 0; exit 7 }; print qq(up\\n); sleep 1 while 1"
     spec = RunSpec(traced=True, command=("/usr/bin/perl", "-e", f"$| = 1; {waits}"))
     with debian.run(spec) as container:
@@ -129,7 +134,7 @@ def test_a_program_that_waits_for_all_its_children_can_stop(debian: DockerWorksp
     assert "wait4" in {use.name for use in activity.syscalls}
 
 
-def test_the_end_of_a_trace_is_not_lost(debian: DockerWorkspace) -> None:
+def test_the_end_of_a_trace_is_not_lost(debian: Workspace) -> None:
     script = "i=0; while [ $i -lt 300 ]; do [ -e /tmp/look-$i ]; i=$((i+1)); done; exit 3"
     with debian.run(shell(script)) as container:
         container.start()
@@ -138,7 +143,7 @@ def test_the_end_of_a_trace_is_not_lost(debian: DockerWorkspace) -> None:
     assert {f"/tmp/look-{number}" for number in range(300)} <= seen
 
 
-def test_commands_run_beside_the_app_are_traced(debian: DockerWorkspace) -> None:
+def test_commands_run_beside_the_app_are_traced(debian: Workspace) -> None:
     with debian.run(shell("exec sleep 100")) as container:
         container.start()
         argv = ["cat", "-", "/etc/debian_version"]
@@ -156,7 +161,7 @@ def test_commands_run_beside_the_app_are_traced(debian: DockerWorkspace) -> None
     )
 
 
-def test_a_stopped_app_takes_no_commands(debian: DockerWorkspace) -> None:
+def test_a_stopped_app_takes_no_commands(debian: Workspace) -> None:
     with debian.run(shell("exit 0")) as container:
         container.start()
         container.wait(DEADLINE)
@@ -164,7 +169,7 @@ def test_a_stopped_app_takes_no_commands(debian: DockerWorkspace) -> None:
             container.execute(["true"])
 
 
-def test_signals_reach_the_app(debian: DockerWorkspace) -> None:
+def test_signals_reach_the_app(debian: Workspace) -> None:
     script = "trap 'echo bye; exit 5' TERM; echo ready; while :; do sleep 0.1; done"
     with debian.run(shell(script)) as container:
         container.start()
@@ -173,7 +178,7 @@ def test_signals_reach_the_app(debian: DockerWorkspace) -> None:
         assert container.output()[0] == b"ready\nbye\n"
 
 
-def test_input_and_files_go_in_and_files_come_out(debian: DockerWorkspace) -> None:
+def test_input_and_files_go_in_and_files_come_out(debian: Workspace) -> None:
     script = "cat > /srv/out; cat /srv/deep/in >> /srv/out"
     spec = shell(script, stdin=b"one\n", files=(("/srv/deep/in", b"two\n"),))
     with debian.run(spec) as container:
@@ -183,7 +188,7 @@ def test_input_and_files_go_in_and_files_come_out(debian: DockerWorkspace) -> No
         assert container.read_file("/srv/none") is None
 
 
-def test_variables_that_load_libraries_reach_only_the_app(debian: DockerWorkspace) -> None:
+def test_variables_that_load_libraries_reach_only_the_app(debian: Workspace) -> None:
     spec = shell("echo $LD_PRELOAD", environment={"LD_PRELOAD": "/nowhere.so"})
     with debian.run(spec) as container:
         container.start()
@@ -193,7 +198,7 @@ def test_variables_that_load_libraries_reach_only_the_app(debian: DockerWorkspac
     assert b"strace" not in err
 
 
-def test_listening_sockets_are_seen_in_the_trace(engine: DockerEngine) -> None:
+def test_listening_sockets_are_seen_in_the_trace(engine: Engine) -> None:
     image = engine.inspect("slimpy-sample/static-c", pull=False)
     spec = RunSpec(traced=True, ports=image.exposed)
     with engine.workspace(image) as workspace, workspace.run(spec) as run:
@@ -209,14 +214,14 @@ def test_listening_sockets_are_seen_in_the_trace(engine: DockerEngine) -> None:
         assert run.activity().complete
 
 
-def test_an_entrypoint_that_is_not_there_is_an_error(debian: DockerWorkspace) -> None:
+def test_an_entrypoint_that_is_not_there_is_an_error(debian: Workspace) -> None:
     with debian.run(RunSpec(traced=False, entrypoint=("/no/such/program",))) as container:
         with pytest.raises(ContainerStartError) as caught:
             container.start()
         assert "/no/such/program" in caught.value.message
 
 
-def test_nothing_of_ours_is_left(engine: DockerEngine) -> None:
+def test_nothing_of_ours_is_left(engine: Engine) -> None:
     before = set(ours(engine))
     debian = engine.inspect(DEBIAN)
     with (
@@ -231,7 +236,7 @@ def test_nothing_of_ours_is_left(engine: DockerEngine) -> None:
 
 
 def test_a_loaded_image_carries_its_tag_until_it_is_taken_away(
-    engine: DockerEngine, tmp_path: Path
+    engine: Engine, tmp_path: Path
 ) -> None:
     image = engine.inspect("slimpy-sample/static-c", pull=False)
     tag = temporary_tag()
