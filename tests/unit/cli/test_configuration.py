@@ -14,6 +14,7 @@ from slimpy.cli.configuration import Configuration, load, parse
 from slimpy.cli.wishes import wish_options
 from slimpy.engine.choice import EngineName
 from slimpy.errors import UsageError
+from slimpy.lint.finding import Choice, Severity
 from slimpy.model import Level
 from slimpy.settings import BuildOptions, Wishes
 
@@ -29,6 +30,7 @@ probe-file = "probes/app.yaml"
 repair = 2
 as-root = true
 engine = "docker"
+lint = { ignore = ["SL003", "sudo"], level = "warning" }
 """
 
 
@@ -40,6 +42,7 @@ def test_every_key(tmp_path: Path) -> None:
         repair=2,
         root=True,
         engine=EngineName.DOCKER,
+        lint=Choice(frozenset({"sl003", "sudo"}), Severity.WARNING),
     )
 
 
@@ -57,6 +60,9 @@ def test_every_key(tmp_path: Path) -> None:
         ("repair = true", "'repair' takes a number from 0 to 5."),
         ("engine = 'moby'", "'engine' takes one of docker, podman, embedded."),
         ("probe-file = []", "'probe-file' takes the path of a file."),
+        ("[lint]\nlevel = 'high'", "'lint' takes a table of ignore (rules) and level (info,"),
+        ("[lint]\nlevels = 'info'", "slimpy.toml:1: 'lint' takes"),
+        ("lint = 3", "'lint' takes"),
         ("keep = [", "slimpy.toml is not TOML"),
         ("keep = " + "[" * 5000, "slimpy.toml is not TOML"),
     ],
