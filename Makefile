@@ -13,9 +13,8 @@ $(BIN)/slim: pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@
 
-demo: setup
-	sample_apps/build.sh flask-gunicorn
-	$(BIN)/slim build slimpy-sample/flask-gunicorn --probe-file sample_apps/flask-gunicorn/probe.yaml
+demo: $(BIN)/slim
+	@PYTHON=$(BIN)/python SLIM=$(BIN)/slim sample_apps/demo.sh
 
 test: setup lint
 	$(BIN)/pytest

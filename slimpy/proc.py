@@ -83,7 +83,8 @@ def exchange(
 def start(
     argv: Sequence[str], *, streams: tuple[int, int, int], passed: Sequence[int] = ()
 ) -> subprocess.Popen[bytes]:
-    """Start a program that works beside us; whoever starts it waits for it.
+    """Start a program that works beside us; whoever starts it waits for it. Keys of a terminal that
+    interrupt us do not reach it.
 
     Args:
         streams: the file descriptors of its standard input, output and error output.
@@ -101,6 +102,7 @@ def start(
             stdout=stdout,
             stderr=stderr,
             pass_fds=tuple(passed),
+            start_new_session=True,
         )
     except OSError as error:
         message = f"The program cannot be run: {argv[0]}: {error.strerror}."

@@ -34,7 +34,7 @@ CLEARED = ("LD_PRELOAD", "LD_AUDIT")
 
 _CAP_SYS_PTRACE = 19
 _VFS_CAP_REVISION_2_EFFECTIVE = 0x02000001
-_PACKAGES = {
+PACKAGES = {
     "strace": "strace",
     "tar": "tar",
     "find": "findutils",
@@ -42,6 +42,7 @@ _PACKAGES = {
     "sleep": "coreutils",
     "sh": "dash",
 }
+"""Tool -> Debian's package of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def collect() -> Toolbox:
         path = proc.find(name)
         if path is None:
             message = f"The tool {name}, which slimpy puts into the traced container, is not here."
-            raise TraceError(message, hint=f"Install it: apt-get install {_PACKAGES[name]}")
+            raise TraceError(message, hint=f"Install it: apt-get install {PACKAGES[name]}")
         files[Path(path).resolve()] = f"bin/{name}"
         loader, libraries = _linked(path)
         loaders.append(loader)

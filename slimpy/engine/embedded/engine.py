@@ -40,9 +40,7 @@ class EmbeddedEngine:
         Raises:
             EngineUnavailableError: this system does not let us make containers.
         """
-        users = namespaces.mapping()
-        namespaces.check(users)
-        return cls(users, LayerStore.open())
+        return cls(namespaces.mapping(), LayerStore.open())
 
     @property
     def architecture(self) -> str:
@@ -119,5 +117,5 @@ class EmbeddedEngine:
 def _not_found(reference: str, why: str) -> ImageNotFoundError:
     reason = f": {why.rstrip('.')}" if why else ""
     message = f"The image {display(reference)} is not in the embedded engine's store{reason}."
-    hint = "Name where it is: docker-archive:FILE, oci:DIR, docker://NAME. See: slim cache"
+    hint = "Name where it is: docker-daemon:NAME, docker-archive:FILE, oci:DIR. See: slim cache"
     return ImageNotFoundError(message, hint=hint)

@@ -7,7 +7,7 @@ import os
 import pwd
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cache
@@ -17,8 +17,8 @@ from slimpy import proc
 from slimpy.errors import EngineUnavailableError, ProgramError
 
 _SYS_ADMIN = 21
-_CHOWN, _SETUID = 0, 7
 _IDS = 65536
+_ONE = ((0, 0, 1),)
 _ROOT = Path(__file__).parents[3]
 """Where the package lies, for programs that start without the usual search path."""
 
@@ -27,7 +27,7 @@ class Kind(StrEnum):
     """How users inside become users outside."""
 
     ROOT = "root"  # no user namespace: they are the same
-    OWN = "own"  # root of a container without SYS_ADMIN: the same numbers in a new namespace
+    OWN = "own"  # root of a container: the same numbers in a new namespace
     RANGES = "ranges"  # newuidmap(1) and the subordinate ids of this user
     SINGLE = "single"  # root inside is this user; there is no other
 
@@ -61,31 +61,64 @@ SINGLE_NOTE = (
 
 @cache
 def mapping() -> Mapping:
-    """What this process can do."""
-    if os.geteuid() == 0:
-        return _of_root()
+    """What this process can do: the best that works when it is tried.
+
+    Raises:
+        EngineUnavailableError: the system forbids user namespaces; the message names the setting.
+    """
+    if not sys.platform.startswith("linux"):
+        message = "The embedded engine needs Linux."
+        raise EngineUnavailableError(message, hint="Use --engine docker.")
+    why = ""
+    for users in _candidates():
+        try:
+            proc.run(command_in(users, (proc.find("true") or "/bin/true",)))
+            return users
+        except ProgramError as error:
+            why = why or " ".join(error.details)
+    raise forbidden(why)
+
+
+def _candidates() -> Iterator[Mapping]:
     uid, gid = os.geteuid(), os.getegid()
-    tools = proc.find("newuidmap"), proc.find("newgidmap")
-    ranges = _subordinate("/etc/subuid", uid), _subordinate("/etc/subgid", uid)
-    if all(tools) and all(ranges):
-        (first_uid, uids), (first_gid, gids) = ranges
-        return Mapping(
-            Kind.RANGES,
-            ((0, uid, 1), (1, first_uid, min(uids, _IDS))),
-            ((0, gid, 1), (1, first_gid, min(gids, _IDS))),
-            *map(str, tools),
+    if uid == 0:
+        own = tuple(Path(f"/proc/self/{kind}_map").read_text("ascii") for kind in ("uid", "gid"))
+        uids_here, gids_here = map(same, own)
+        if _effective() & 1 << _SYS_ADMIN and not any(map(in_namespace, own)):
+            yield Mapping(Kind.ROOT)
+        elif (uids_here, gids_here) != (_ONE, _ONE):
+            yield Mapping(Kind.OWN, uids_here, gids_here)
+    else:
+        tools = proc.find("newuidmap"), proc.find("newgidmap")
+        (first_uid, uids), (first_gid, gids) = (
+            _subordinate("/etc/subuid", uid),
+            _subordinate("/etc/subgid", uid),
         )
-    return Mapping(Kind.SINGLE, ((0, uid, 1),), ((0, gid, 1),))
+        if all(tools) and uids and gids:
+            yield Mapping(
+                Kind.RANGES,
+                ((0, uid, 1), (1, first_uid, min(uids, _IDS))),
+                ((0, gid, 1), (1, first_gid, min(gids, _IDS))),
+                *map(str, tools),
+            )
+    yield Mapping(Kind.SINGLE, ((0, uid, 1),), ((0, gid, 1),))
 
 
-def _of_root() -> Mapping:
-    capabilities = _effective()
-    if capabilities & 1 << _SYS_ADMIN:
-        return Mapping(Kind.ROOT)
-    if capabilities & 1 << _SETUID and capabilities & 1 << _CHOWN:
-        same = ((0, 0, _IDS),)
-        return Mapping(Kind.OWN, same, same)
-    return Mapping(Kind.SINGLE, ((0, 0, 1),), ((0, 0, 1),))
+def in_namespace(text: str) -> bool:
+    """Whether a map (/proc/self/uid_map) is not that of the machine's own namespace, whose root may
+    make devices and attributes that others may not.
+    """
+    return [line.split() for line in text.splitlines()] != [["0", "0", str((1 << 32) - 1)]]
+
+
+def same(text: str) -> Rows:
+    """The ids of a map that images use, each as itself: one row for each of the map's, as no row of
+    a further map may reach over two (user_namespaces(7)).
+    """
+    rows = sorted(tuple(map(int, line.split())) for line in text.splitlines())
+    return tuple(
+        (inside, inside, min(count, _IDS - inside)) for inside, _, count in rows if inside < _IDS
+    )
 
 
 def _effective() -> int:
@@ -125,24 +158,6 @@ def command_in(users: Mapping, argv: Sequence[str]) -> tuple[str, ...]:
     if not users.in_user_namespace:
         return tuple(argv)
     return python("slimpy.engine.embedded.inside.enter", json.dumps(asdict(users)), *argv)
-
-
-def check(users: Mapping) -> None:
-    """See that the namespaces can be made.
-
-    Raises:
-        EngineUnavailableError: the system forbids it; the message names the setting.
-    """
-    if not sys.platform.startswith("linux"):
-        message = "The embedded engine needs Linux."
-        raise EngineUnavailableError(message, hint="Use --engine docker.")
-    true = proc.find("true")
-    if true is None:
-        return
-    try:
-        proc.run(command_in(users, (true,)))
-    except ProgramError as error:
-        raise forbidden(" ".join(error.details)) from error
 
 
 def forbidden(why: str) -> EngineUnavailableError:

@@ -196,10 +196,24 @@ class LayerStore:
                     del records[identity]
         self._remove_unused_layers()
 
-    def remove(self, identity: str) -> None:
-        """Remove an image with all of its names."""
+    def remove(self, identity: str) -> bool:
+        """Remove an image with all of its names; False if it is in use, so that it stays."""
+        if self._is_used(identity):
+            return False
         with self._records() as records:
             records.pop(identity, None)
+        self._remove_unused_layers()
+        return True
+
+    def clear(self) -> None:
+        """Remove every image that is not in use; a damaged list of them goes, too."""
+        try:
+            identities = [record.id for record in self.records()]
+        except OutputError:
+            (self.directory / "images.json").unlink(missing_ok=True)
+            identities = []
+        for identity in identities:
+            self.remove(identity)
         self._remove_unused_layers()
 
     def evict(self) -> None:
@@ -207,9 +221,8 @@ class LayerStore:
         for record in reversed(self.records()):
             if sum(item.size for item in self.layer_facts()) <= self.limit:
                 return
-            if record.tags or self._is_used(record.id):
-                continue
-            self.remove(record.id)
+            if not record.tags:
+                self.remove(record.id)
 
     def _have_layer(self, source: ImageSource, blob: Descriptor, diff_id: str) -> Iterable[str]:
         """Unpack one layer unless it is there; what could not be unpacked, in sentences."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import errno
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 _ALLOW = 0x7FFF0000
@@ -42,9 +43,29 @@ DEFAULT = (
     " io_uring_enter io_uring_register io_uring_setup kcmp kexec_file_load kexec_load keyctl"
     " lookup_dcookie mount mount_setattr move_mount open_by_handle_at open_tree perf_event_open"
     " pivot_root quotactl quotactl_fd reboot request_key setns swapoff swapon umount umount2"
-    " unshare userfaultfd"
+    " unshare userfaultfd acct create_module get_kernel_syms get_mempolicy ioperm iopl mbind"
+    " migrate_pages move_pages name_to_handle_at nfsservctl query_module set_mempolicy settimeofday"
+    " clock_settime stime _sysctl sysfs syslog uselib ustat vhangup vm86 vm86old"
 )
 """Calls that a container is refused where no profile is given: those that act on the machine."""
+
+NAMESPACES = (
+    0x00020000,  # mounts
+    0x02000000,  # control groups
+    0x04000000,  # host name
+    0x08000000,  # inter-process communication
+    0x10000000,  # users
+    0x20000000,  # processes
+    0x40000000,  # network
+)
+"""Flags of clone(2) that make what unshare(2) is refused. The flags of clone3 are in memory, where
+no filter looks; without that call, programs use clone."""
+
+_SAME_MACHINE = {
+    "x86_64": ("SCMP_ARCH_X86", "SCMP_ARCH_X32"),
+    "aarch64": ("SCMP_ARCH_ARM",),
+}
+"""Other ways in which programs of a machine call its kernel; one unknown to a filter is killed."""
 
 
 def _loaded() -> ctypes.CDLL | None:
@@ -92,16 +113,27 @@ class Filter:
             )
         )
         if document is None:
-            for call in DEFAULT.split():
-                self._rule(call, _ERRNO | errno.EPERM, ())
+            self._default()
             return
-        for architecture in document.get("architectures") or ():
-            token = _ARCHITECTURES.get(architecture)
+        self._architectures(document.get("architectures") or ())
+        for rule in document.get("syscalls") or ():
+            self._add(rule, default)
+
+    def _default(self) -> None:
+        self._architectures(_SAME_MACHINE.get(os.uname().machine, ()))
+        for call in DEFAULT.split():
+            self._rule(call, _ERRNO | errno.EPERM, ())
+        for flag in NAMESPACES:
+            only = Argument(0, _OPERATORS["SCMP_CMP_MASKED_EQ"], flag, flag)
+            self._rule("clone", _ERRNO | errno.EPERM, (only,))
+        self._rule("clone3", _ERRNO | errno.ENOSYS, ())
+
+    def _architectures(self, names: Iterable[str]) -> None:
+        for name in names:
+            token = _ARCHITECTURES.get(name)
             if token is not None:
                 # -EEXIST for the machine's own, which is there already.
                 self._library.seccomp_arch_add(self._context, ctypes.c_uint32(token))
-        for rule in document.get("syscalls") or ():
-            self._add(rule, default)
 
     def _add(self, rule: Mapping[str, Any], default: int) -> None:
         action = _action(rule, "action")

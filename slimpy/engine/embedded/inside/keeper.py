@@ -34,7 +34,9 @@ _SYS_PTRACE_CAPABILITY = struct.pack("<5I", 0x02000001, 1 << 19, 0, 0, 0)
 def main() -> None:
     """Serve until the owner goes."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    # The socket tells when the owner is gone, however it went. A signal for that would leave no
+    # time to end a first process that is setuid, and so gets none itself (prctl(2)).
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, 0)
     keeper = Keeper(control)
     try:
         keeper.serve()

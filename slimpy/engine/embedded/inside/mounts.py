@@ -86,7 +86,9 @@ def assemble(spec: Mapping[str, Any]) -> None:
         _devices(host, groups=not spec["single"])
         if spec["toolbox"]:
             _directory(TOOLBOX)
+            # Its tools also read the pristine image, and its file system may be a disk's.
             mount(host + spec["toolbox"], TOOLBOX, flags=MS_BIND)
+            _restrict(TOOLBOX, MS_RDONLY | MS_NODEV)
         for target, source in spec["files"].items():
             _bind_file(host + source, target)
     finally:
@@ -95,13 +97,12 @@ def assemble(spec: Mapping[str, Any]) -> None:
     _settings()
     _mask()
     for path in spec["volumes"]:
-        os.makedirs(path, exist_ok=True)
-        mount(path, path, flags=MS_BIND)
+        _volume(path)
     for path, options in spec["tmpfs"].items():
         os.makedirs(path, exist_ok=True)
         _tmpfs(path, options)
     if spec["read_only"]:
-        mount("", "/", flags=MS_REMOUNT | MS_BIND | MS_RDONLY | _locked("/"))
+        _restrict("/", MS_RDONLY)
 
 
 def _overlay(spec: Mapping[str, Any]) -> None:
@@ -147,6 +148,7 @@ def _system(host: str) -> None:
         mount("sysfs", "/sys", "sysfs", _QUIET | MS_RDONLY)
     except PermissionError:
         mount(f"{host}/sys", "/sys", flags=MS_BIND | MS_REC)
+        _restrict("/sys", MS_RDONLY)
 
 
 def _first_layer() -> None:
@@ -195,17 +197,35 @@ def _settings() -> None:
             os.close(file)
 
 
+def _volume(path: str) -> None:
+    """A mount of its own, which stays writable where the root is not.
+
+    Raises:
+        OSError: it would show what lies below a mount of the runtime, such as an uncovered /proc.
+    """
+    os.makedirs(path, exist_ok=True)
+    if os.stat(path).st_dev != os.stat("/").st_dev:
+        raise OSError(errno.EINVAL, "a volume cannot be inside a mount of the runtime", path)
+    mount(path, path, flags=MS_BIND)
+
+
 def _mask() -> None:
+    """Cover what tells about the machine or changes it; what this kernel does not have is fine."""
     for path in MASKED:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(FileNotFoundError):
             if stat.S_ISDIR(os.stat(path).st_mode):
                 mount("tmpfs", path, "tmpfs", MS_RDONLY, "size=0k")
             else:
                 mount("/dev/null", path, flags=MS_BIND)
     for path in READ_ONLY:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(FileNotFoundError):
             mount(path, path, flags=MS_BIND | MS_REC)
-            mount("", path, flags=MS_REMOUNT | MS_BIND | MS_RDONLY | _locked(path))
+            _restrict(path, MS_RDONLY)
+
+
+def _restrict(path: str, flags: int) -> None:
+    """Give a mount these flags besides those that it has."""
+    mount("", path, flags=MS_REMOUNT | MS_BIND | flags | _locked(path))
 
 
 def _locked(path: str) -> int:
