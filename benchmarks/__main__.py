@@ -8,7 +8,17 @@ from pathlib import Path
 import click
 import msgspec
 
-from benchmarks import levels, overhead, registry, report_html, samples, size, startup, tracing
+from benchmarks import (
+    embedded,
+    levels,
+    overhead,
+    registry,
+    report_html,
+    samples,
+    size,
+    startup,
+    tracing,
+)
 from benchmarks.outcome import Machine, Outcome, document
 from benchmarks.rounds import Settings, tell
 
@@ -21,6 +31,7 @@ BENCHMARKS: dict[str, Callable[[Settings], Outcome]] = {
     "levels": levels.measure,
     "samples": samples.measure,
     "registry": registry.measure,
+    "embedded": embedded.measure,
 }
 """Name -> benchmark, in the order in which they run."""
 

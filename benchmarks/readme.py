@@ -14,14 +14,19 @@ TOP = Path(__file__).parents[1]
 README = TOP / "README.md"
 
 
-def exit_codes() -> str:
-    """The table of exit codes, out of the error classes."""
+def exit_code_rows() -> list[tuple[int, str]]:
+    """Every exit code with its meaning, out of the error classes."""
     kinds: set[type[errors.SlimError]] = {errors.SlimError, *_below(errors.SlimError)}
     meanings = {kind.exit_code: kind.meaning for kind in kinds if "exit_code" in vars(kind)}
     meanings[0] = "done: the slim image answers like the original"
     meanings[errors.UNREAD] = "nobody read the output to its end (a pipe was closed)"
     meanings[errors.INTERRUPTED] = "interrupted; everything that slimpy had created was removed"
-    rows = [f"| {code} | {meaning} |" for code, meaning in sorted(meanings.items())]
+    return sorted(meanings.items())
+
+
+def exit_codes() -> str:
+    """The table of exit codes."""
+    rows = [f"| {code} | {meaning} |" for code, meaning in exit_code_rows()]
     return "\n".join(("| code | meaning |", "| --- | --- |", *rows))
 
 

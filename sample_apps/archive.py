@@ -14,7 +14,10 @@ from slimpy.pack.archive import write_archive
 
 SETTINGS = {
     "Cmd": ["nginx", "-g", "daemon off;"],
-    "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TZ=Europe/Lisbon"],
+    "Env": [
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "TZ=Europe/Lisbon",
+    ],
     "ExposedPorts": {"8080/tcp": {}},
     "StopSignal": "SIGQUIT",
 }

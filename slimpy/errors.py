@@ -21,7 +21,9 @@ class SlimError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
-    meaning: ClassVar[str] = "internal error: a bug in slimpy"
+    meaning: ClassVar[str] = (
+        "internal error: a bug in slimpy; of `lint` and `diff`: there is something to tell"
+    )
 
     def __init__(self, message: str, *, hint: str = "", details: tuple[str, ...] = ()) -> None:
         super().__init__(message)
@@ -161,6 +163,25 @@ class RegistryDeniedError(SourceError):
     exit_code = 19
     meaning = "a registry asks for a login, or refuses this one"
 
+
+class DockerfileError(SlimError):
+    """A Dockerfile cannot be read, or is none."""
+
+    exit_code = 20
+    meaning = "a Dockerfile cannot be read, or is none"
+
+
+class ThresholdError(SlimError):
+    """An image breaks a threshold that `slim xray` was given."""
+
+    exit_code = 21
+    meaning = "an image breaks a threshold of `xray`"
+
+
+FOUND = 1
+"""Exit code of verbs that compare or judge, if there is something to tell, as diff and grep have
+it.
+"""
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C (128 + SIGINT), as shells have it."""

@@ -242,6 +242,7 @@ class Rule(StrEnum):
     PLUGIN = "plugins"  # libraries that kept ones load by name, and their siblings
     DATA = "system-data"  # locales, character sets, time zones, fonts, terminals in use
     PACKAGE = "whole-package"  # the rest of an installed package of which something ran
+    DATABASE = "package-database"  # what scanners tell packages by, reduced to what ships
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -261,13 +262,14 @@ class KeepSet:
 
     ``placeholders`` are kept as empty files or empty directories: a listing must show the name.
     ``refused`` are paths that something asked for and that cannot or must not ship, with the
-    reason.
+    reason. ``rewritten`` are kept files that ship with these contents instead of their own.
     """
 
     reasons: Mapping[ImagePath, tuple[Reason, ...]]
     placeholders: frozenset[ImagePath] = frozenset()
     refused: Mapping[ImagePath, str] = field(default_factory=lambda: MappingProxyType({}))
     warnings: tuple[TraceWarning, ...] = ()
+    rewritten: Mapping[ImagePath, bytes] = field(default_factory=lambda: MappingProxyType({}))
 
     def __contains__(self, path: object) -> bool:
         return path in self.reasons

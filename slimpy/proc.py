@@ -109,6 +109,15 @@ def start(
         raise ProgramError(message) from error
 
 
+def end(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Wait until a started program ended by itself; after so many seconds it is killed."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 def run(argv: Sequence[str], *, timeout: float = 30.0) -> str:
     """Run a host program and return its standard output.
 

@@ -63,6 +63,7 @@ class BuildOptions:
     repair: int = 3
     pull: bool = True
     root: bool = False  # keep root: no switch to another user
+    package_db: bool = True  # a package database of what ships
     named: bool = (
         True  # the user chose ``tag``; else it is made from the image's own name once that is known
     )

@@ -17,6 +17,12 @@ VERBS = {
     "profile": "Write a proven hardening bundle for an image as it is.",
     "harden": "Check an image under a hardening bundle.",
     "why": "Say why a path was kept or removed.",
+    "diff": "Say what is different between two images, or two reports.",
+    "xray": "Say what is in an image, layer by layer, and who put it there.",
+    "lint": "Advise on Dockerfiles: what a traced run cannot see.",
+    "cache": "Show or clear the images that the embedded engine keeps.",
+    "doctor": "Tell which engines work here, and how to get the others.",
+    "completion": "Print the completion script of a shell.",
 }
 """Verb -> what it is for. Each lives in a module of its own, imported only when it is used."""
 

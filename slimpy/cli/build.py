@@ -102,6 +102,11 @@ T = TypeVar("T")
     help="Rounds in which what the slim image missed is added.  [default: 3]",
 )
 @click.option(
+    "--package-db/--no-package-db",
+    default=True,
+    help="Ship a package database of what is kept, for scanners.  [default: ship]",
+)
+@click.option(
     "--keep-failed", is_flag=True, help="Tag the slim image even if it answers differently."
 )
 @click.option(

@@ -11,8 +11,11 @@ from typing import Any
 
 from slimpy.engine.choice import EngineName
 from slimpy.errors import UsageError
+from slimpy.lint.finding import EVERYTHING, Choice, Severity
 from slimpy.model import Level
 from slimpy.settings import Wishes
+from slimpy.xray import thresholds
+from slimpy.xray.thresholds import Thresholds
 
 DEFAULT = Path("slimpy.toml")
 LARGEST = 1 << 20  # bytes of the file
@@ -28,6 +31,8 @@ class Configuration:
     repair: int | None = None
     root: bool | None = None
     engine: EngineName | None = None
+    lint: Choice = EVERYTHING
+    xray: Thresholds | None = None
 
 
 def load(file: Path | None) -> Configuration:
@@ -84,6 +89,8 @@ def _configuration(given: Mapping[str, Any], file: Path) -> Configuration:
         repair=given.get("repair"),
         root=given.get("as-root"),
         engine=given.get("engine"),
+        lint=given.get("lint", EVERYTHING),
+        xray=given.get("xray"),
     )
 
 
@@ -134,6 +141,14 @@ def _rounds(value: object) -> int:
     return value
 
 
+def _lint(value: object) -> Choice:
+    """The table of `slim lint`: rules that are ignored, and the least level."""
+    if not isinstance(value, dict) or not value.keys() <= {"ignore", "level"}:
+        raise ValueError
+    ignored = frozenset(name.lower() for name in _strings(value.get("ignore", [])))
+    return Choice(ignored, Severity(_string(value["level"])) if "level" in value else None)
+
+
 _KEYS: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "keep": ("a pattern or a list of patterns", _strings),
     "keep-package": ("a name or a list of names", _strings),
@@ -145,5 +160,7 @@ _KEYS: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "repair": ("a number from 0 to 5", _rounds),
     "as-root": ("true or false", _flag),
     "engine": (f"one of {', '.join(EngineName)}", lambda value: EngineName(_string(value))),
+    "lint": (f"a table of ignore (rules) and level ({', '.join(Severity)})", _lint),
+    "xray": (f"a table of {', '.join(thresholds.KEYS)}", thresholds.of_table),
 }
 """Each key with what it takes, and how that is read; ValueError means that it is something else."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from slimpy.image.contents import Contents, Member
@@ -93,6 +93,8 @@ def weigh(
                 level=other,
                 disabled={rule for rule in Rule if rule in disabled or rule in answered},
             )
+            # About the same for every level; what exactly it is, only a build decides.
+            decided = replace(decided, rewritten=keep.rewritten)
         weights.append(_weight(scene.tree, decided, other, exact=exact))
     return tuple(weights)
 
@@ -110,7 +112,7 @@ def _files(tree: Tree, keep: KeepSet) -> Mapping[ImagePath, tuple[Reason, ...]]:
 
 def _mended(keep: KeepSet) -> Mapping[ImagePath, tuple[Reason, ...]]:
     found = {
-        path: tuple(reason for reason in reasons if reason.rule is Rule.REPAIR)
+        path: tuple(reason for reason in reasons if reason.rule in (Rule.REPAIR, Rule.DATABASE))
         for path, reasons in keep.reasons.items()
     }
     return {path: reasons for path, reasons in found.items() if reasons}
@@ -125,7 +127,8 @@ def _weight(tree: Tree, keep: KeepSet, level: Level, *, exact: bool) -> LevelWei
             continue
         files += 1
         if path not in keep.placeholders and entry.inode not in seen:
-            total += entry.size
+            new = keep.rewritten.get(path)
+            total += entry.size if new is None else len(new)
         if entry.inode:
             seen.add(entry.inode)
     return LevelWeight(level, files, total, exact)

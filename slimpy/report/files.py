@@ -14,7 +14,7 @@ from slimpy.harden.forms.bundle import EXECUTABLE
 from slimpy.harden.seccomp import to_json
 from slimpy.image.tree import Tree
 from slimpy.model import ImagePath, KeepSet, Profile, display
-from slimpy.report import text
+from slimpy.report import junit, markdown, sarif, text
 from slimpy.report.html import page
 from slimpy.report.schema import FILE, Report, encode
 from slimpy.report.tables import KEPT, REMOVED, kept_lines, removed_lines
@@ -50,6 +50,12 @@ def write(
         (SECCOMP, (to_json(profile),)),
         *((f"{BUNDLE}/{name}", (form,)) for name, form in forms.items()),
         (TEXT, (text.plain(report),)),
+        (sarif.FILE, (sarif.of_report(report),)),
+        (junit.FILE, (junit.of_report(report),)),
+        (
+            markdown.FILE,
+            (markdown.of_report(report, markdown.removed_packages(keep, tree, owners)),),
+        ),
         (page.FILE, page.page(report, keep, tree, owners)),
         (FILE, (encode(report),)),
     )

@@ -58,9 +58,9 @@ class LoadedReport:
         Raises:
             ReportError: the report does not know it.
         """
-        found = self._find(path)
+        found = self.find(path)
         if found is None:
-            raise self._unknown(path)
+            raise self.unknown(path)
         if told := keep_why.explain(self.keep, found):
             return told
         if found not in self.removed:
@@ -73,13 +73,15 @@ class LoadedReport:
             f" nothing kept asks for it.{owner}",
         )
 
-    def _find(self, path: str) -> ImagePath | None:
+    def find(self, path: str) -> ImagePath | None:
+        """The path that is meant, as it is or as the tables write it; None if there is none."""
         for form in _forms(path):
             if form in self.keep or form in self.removed or form in self.keep.refused:
                 return form
         return None
 
-    def _unknown(self, path: str) -> ReportError:
+    def unknown(self, path: str) -> ReportError:
+        """The error for a path that the report does not know."""
         message = f"The original image has no path {display(path)}."
         parts = next(_forms(path)).split("/")
         above = [ImagePath("/".join(parts[:end])) for end in range(2, len(parts))]

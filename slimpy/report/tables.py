@@ -39,7 +39,13 @@ def removed_entries(tree: Tree, keep: KeepSet) -> Iterator[Entry]:
 def content_size(entry: Entry, keep: KeepSet) -> int:
     """The bytes of a regular file; none for a placeholder, which is kept by its name only."""
     is_whole = entry.type is FileType.FILE and entry.path not in keep.placeholders
-    return entry.size if is_whole else 0
+    return shown_size(entry, keep) if is_whole else 0
+
+
+def shown_size(entry: Entry, keep: KeepSet) -> int:
+    """The size of a path in tables: that of the new contents, where it ships with such."""
+    new = keep.rewritten.get(entry.path)
+    return entry.size if new is None else len(new)
 
 
 def kept_lines(keep: KeepSet, tree: Tree) -> Iterator[str]:
@@ -47,7 +53,7 @@ def kept_lines(keep: KeepSet, tree: Tree) -> Iterator[str]:
     yield _line(KEPT_COLUMNS)
     for path in sorted(keep.reasons, key=order):
         entry = tree.get(path)
-        kind, size = (entry.type.value, entry.size) if entry else ("?", 0)
+        kind, size = (entry.type.value, shown_size(entry, keep)) if entry else ("?", 0)
         rows = [(why.rule.value, escape(why.by), escape(why.detail)) for why in keep.reasons[path]]
         reasons = msgspec.json.encode(rows).decode()
         contents = NAME_ONLY if path in keep.placeholders else WHOLE

@@ -37,12 +37,15 @@ from slimpy.model import (
     KeepSet,
     Profile,
     Reason,
+    Rule,
     Verdict,
 )
 from slimpy.pack.accounts import ensure_account
 from slimpy.pack.archive import write_archive
 from slimpy.pack.config import slim_config
 from slimpy.pack.layer import Packed, write_layer
+from slimpy.sbom.catalogue import survey
+from slimpy.sbom.database import with_database
 from slimpy.settings import BuildOptions
 from slimpy.verify.causes import Causes, find_causes
 from slimpy.verify.compare import compare
@@ -101,7 +104,7 @@ def keep_files(
     missing: Mapping[ImagePath, Iterable[Reason]] | None = None,
 ) -> KeepSet:
     """What ships, by the user's level and patterns, with what earlier rounds missed."""
-    return decide(
+    keep = decide(
         original.image,
         original.tree,
         original.trace,
@@ -112,6 +115,10 @@ def keep_files(
         level=options.level,
         disabled=options.disabled,
     )
+    if not options.package_db or Rule.DATABASE in options.disabled:
+        return keep
+    found = survey(original.tree, original.contents, whole=())
+    return with_database(original.tree, original.contents, keep, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +329,7 @@ class Prover:
                 account,
                 original.contents,
                 layer,
-                replaced=self._accounts_files(candidate),
+                replaced={**candidate.keep.rewritten, **self._accounts_files(candidate)},
             )
             labels = {"io.slimpy.version": __version__, "io.slimpy.source": original.image.id}
             config = slim_config(
@@ -350,9 +357,7 @@ class Prover:
         home = home_after(
             self.original.tree, home_of(self.original.image.user, passwd=old[PASSWD]), account
         )
-        passwd, group = ensure_account(
-            old[PASSWD], old[GROUP], account.uid, account.gid, home=home
-        )
+        passwd, group = ensure_account(old[PASSWD], old[GROUP], account.uid, account.gid, home=home)
         new = {PASSWD: passwd, GROUP: group}
         return {path: data for path, data in new.items() if data != old[path]}
 

@@ -1,4 +1,4 @@
-"""The contract once more, kept by the embedded engine for an ordinary user."""
+"""The contract and the confinement once more, kept by the embedded engine for an ordinary user."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def test_the_contract_holds_for_an_ordinary_user() -> None:
             subprocess.run(["docker", "save", "--output", str(file), image], check=True)
             file.chmod(0o644)
         arguments = ("-m", "pytest", "-q", "-k", "embedded", "-p", "no:cacheprovider")
-        test = str(place / "tests/engine/test_contract.py")
+        names = ("test_contract.py", "test_embedded_confinement.py")
+        tests = [str(place / "tests/engine" / name) for name in names]
         variables = {embedded.ARCHIVES: str(home)}
-        argv = embedded.as_user(place, home, *arguments, test, **variables)
+        argv = embedded.as_user(place, home, *arguments, *tests, **variables)
         done = subprocess.run(argv, cwd=place, capture_output=True, text=True, timeout=SECONDS)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
         assert " passed" in done.stdout and "skipped" not in done.stdout

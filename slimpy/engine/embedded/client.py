@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -51,9 +49,7 @@ class Keeper:
         self.init = 0
         try:
             argv = command_in(users, python(_MODULE, str(theirs.fileno())))
-            self._process: subprocess.Popen[bytes] = proc.start(
-                argv, streams=streams, passed=(theirs.fileno(),)
-            )
+            self._process = proc.start(argv, streams=streams, passed=(theirs.fileno(),))
         except BaseException:
             ours.close()
             raise
@@ -112,11 +108,7 @@ class Keeper:
     def close(self) -> None:
         """End the container and all that runs in it."""
         self._control.close()
-        try:
-            self._process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.send_signal(signal.SIGKILL)
-            self._process.wait(_END_SECONDS)
+        proc.end(self._process, _END_SECONDS)
 
     def _ask(self, request: Mapping[str, Any], fds: Sequence[int] = ()) -> tuple[Any, list[int]]:
         with self._lock:

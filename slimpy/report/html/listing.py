@@ -19,6 +19,7 @@ from slimpy.image.tree import Tree, order
 from slimpy.keep.coverage import package_of
 from slimpy.model import ROOT, Entry, FileType, ImagePath, KeepSet, Reason
 from slimpy.report.costs import Counted
+from slimpy.report.tables import shown_size
 from slimpy.report.tsv import escape
 
 MOST_PATHS = 300_000
@@ -75,7 +76,12 @@ def lines(files: Files, limit: Cut) -> Iterator[str]:
         why = [text for reason in reasons[:MOST_REASONS] for text in _reason(reason, entry)]
         if len(reasons) > MOST_REASONS:
             why += ["", str(len(reasons) - MOST_REASONS), ""]
-        fields = (str(shared), "/".join(parts[shared:]), entry.type.value + state, str(entry.size))
+        fields = (
+            str(shared),
+            "/".join(parts[shared:]),
+            entry.type.value + state,
+            str(shown_size(entry, files.keep)),
+        )
         yield "\t".join((*fields, package, *why)) + "\n"
         before = parts
 

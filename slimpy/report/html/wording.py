@@ -25,6 +25,7 @@ RULES: Mapping[str, str] = MappingProxyType(
         Rule.REPAIR: "the slim image missed it, so it was added",
         Rule.APP: "the app's own files",
         Rule.SERVED: "the rest of a directory of data that was served or listed",
+        Rule.DATABASE: "what scanners tell packages by, reduced to what ships",
         Rule.PYTHON: "what kept Python code can import, and its data",
         Rule.NODE: "what kept Node packages can require, and their data",
         Rule.JAVA: "the Java runtime as a unit, jars of the class path",

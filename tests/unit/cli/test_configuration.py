@@ -17,6 +17,7 @@ from slimpy.errors import UsageError
 from slimpy.lint.finding import Choice, Severity
 from slimpy.model import Level
 from slimpy.settings import BuildOptions, Wishes
+from slimpy.xray.thresholds import Thresholds
 
 FULL = """
 # what this project keeps
@@ -31,6 +32,7 @@ repair = 2
 as-root = true
 engine = "docker"
 lint = { ignore = ["SL003", "sudo"], level = "warning" }
+xray = { max-size = "200MB", max-waste = "5%", no-root = true }
 """
 
 
@@ -43,6 +45,7 @@ def test_every_key(tmp_path: Path) -> None:
         root=True,
         engine=EngineName.DOCKER,
         lint=Choice(frozenset({"sl003", "sudo"}), Severity.WARNING),
+        xray=Thresholds(max_size=200_000_000, max_waste_share=0.05, no_root=True),
     )
 
 
@@ -63,6 +66,8 @@ def test_every_key(tmp_path: Path) -> None:
         ("[lint]\nlevel = 'high'", "'lint' takes a table of ignore (rules) and level (info,"),
         ("[lint]\nlevels = 'info'", "slimpy.toml:1: 'lint' takes"),
         ("lint = 3", "'lint' takes"),
+        ("[xray]\nmax-size = 'big'", "slimpy.toml:1: 'xray' takes a table of max-size, max-waste"),
+        ("[xray]\nno-roots = true", "'xray' takes"),
         ("keep = [", "slimpy.toml is not TOML"),
         ("keep = " + "[" * 5000, "slimpy.toml is not TOML"),
     ],

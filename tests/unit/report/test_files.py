@@ -20,12 +20,15 @@ from tests.unit.report.making import FORMS, HOSTILE, KEEP, PROFILE, TREE, outcom
 OWNERS = {ImagePath("/usr/doc"): "docs 1.0\t\x1b"}
 NAMES = [
     "hardening",
+    "junit.xml",
     "kept-files.tsv",
     "removed-files.tsv",
     "report.html",
     "report.json",
+    "report.sarif",
     "report.txt",
     "seccomp.json",
+    "summary.md",
 ]
 
 

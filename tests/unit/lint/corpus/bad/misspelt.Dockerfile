@@ -1,0 +1,6 @@
+# expect: SL003 SL010 SL014
+FROM debian:bookworm
+RNU make
+EXPOSE 0 99999 http 80/tpc
+USER 1000
+HEALTHCHECK NONE

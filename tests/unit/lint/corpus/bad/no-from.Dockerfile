@@ -1,0 +1,3 @@
+# expect: SL012
+RUN echo
+CMD ["x"]

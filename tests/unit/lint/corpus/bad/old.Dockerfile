@@ -1,0 +1,7 @@
+# expect: SL003 SL013 SL015 SL016 SL017
+FROM debian:bookworm
+MAINTAINER nobody
+ENV LANG C.UTF-8
+WORKDIR srv/app
+USER 1000
+CMD ['server']
