@@ -84,7 +84,8 @@ class Spool(Contents):
         for header in stream:
             path = _path(header.name)
             if path not in missing:
-                message = f"The archive of the image's files holds {display(path)}, which was not asked for."
+                name = display(path)
+                message = f"The archive of the image's files holds {name}, which was not asked for."
                 raise EngineLostError(message)
             missing.remove(path)
             self._records[path] = self._kept(header, stream)

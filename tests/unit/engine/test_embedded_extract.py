@@ -1,4 +1,4 @@
-"""Layers that attack the machine that unpacks them, and layers with everything that may be in one."""
+"""Layers that attack the machine that unpacks them, and layers with all that may be in one."""
 
 from __future__ import annotations
 
