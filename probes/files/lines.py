@@ -18,7 +18,7 @@ _NAME = re.compile(rb"([A-Za-z_]\w*|\?+)\(")
 # Everything up to the next bracket or comma that is not inside a string or a descriptor's <path>.
 # Possessive, so that a damaged line costs no more than its length.
 _PIECE = re.compile(
-    rb'(?:[^"<()\[\]{},]++|"(?:[^"\\]++|\\.)*+"|<[^<>]*+>|<<)*+([()\[\]{},])', re.DOTALL
+    rb'(?:[^"<()\[\]{},]++|"(?:[^"\\]++|\\.)*"|<[^<>]*+>|<<)*([()\[\]{},])', re.DOTALL
 )
 _RESULT = re.compile(rb" *= (.+)", re.DOTALL)
 _ERROR = re.compile(rb"-1 (E[A-Z0-9]+)(?: |$)")

@@ -14,7 +14,7 @@ from probes.files.sockets import Sockets
 from probes.files.tasks import Task, Tasks
 from probes.model import Operation
 
-_SUN_PATH = re.compile(rb'sun_path=("(?:[^"\\]++|\\.)*+")(?!\.\.\.)', re.DOTALL)
+_SUN_PATH = re.compile(rb'sun_path=("(?:[^"\\]++|\\.)*")(?!\.\.\.)', re.DOTALL)
 _PID = re.compile(rb"\d{1,10}")
 _NUMBER = re.compile(rb"-?\d{1,10}")
 

@@ -23,7 +23,7 @@ SHORTEST = 4
 _WORD = re.compile(rb"(?<=\0)[A-Za-z_]\w{1,60}(?:\.[A-Za-z_]\w{0,60}){0,8}(?=\0)")
 _PACKED = re.compile(rb"x[\x9c\xda]")
 _STORED = re.compile(rb"[zZaA\xfa\xda\xe1\xc1](.)(?:\0\0\0)?([A-Za-z_][\w.]{1,80})", re.DOTALL)
-_NAME = re.compile(r"[^\W\d]\w*+(?:\.[^\W\d]\w*+)*+")
+_NAME = re.compile(r"[^\W\d]\w*+(?:\.[^\W\d]\w*+)*")
 _TEXT = frozenset(range(32, 127)) | {9, 10, 13, 0}
 
 

@@ -32,10 +32,10 @@ _TOKEN = re.compile(
     # Every branch starts with a plain character: that lets the engine leap to the next candidate.
     r"""
     ( \#[^\n]*+
-    | \"""[^"\\]*+ (?: (?: \\. | "(?!"") ) [^"\\]*+ )*+ (?: \""" | \\?\Z )
-    | \'\'\'[^'\\]*+ (?: (?: \\. | '(?!'') ) [^'\\]*+ )*+ (?: \'\'\' | \\?\Z )
-    | \"[^"\\\n]*+ (?: \\. [^"\\\n]*+ )*+ "?
-    | \'[^'\\\n]*+ (?: \\. [^'\\\n]*+ )*+ '?
+    | \"""[^"\\]*+ (?: (?: \\. | "(?!"") ) [^"\\]*+ )* (?: \""" | \\?\Z )
+    | \'\'\'[^'\\]*+ (?: (?: \\. | '(?!'') ) [^'\\]*+ )* (?: \'\'\' | \\?\Z )
+    | \"[^"\\\n]*+ (?: \\. [^"\\\n]*+ )* "?
+    | \'[^'\\\n]*+ (?: \\. [^'\\\n]*+ )* '?
     )""",
     re.VERBOSE | re.DOTALL,
 )
@@ -44,7 +44,7 @@ _PLAIN = re.compile(r"[\w.:/%{}()+@*\-]++", re.ASCII)
 _STATEMENT = re.compile(
     r"""[ \t\f]*+ (?:
       from [ \t]++
-        (?P<module> [. \t]*+ (?: (?!import\b) \w++ (?: [ \t]*+ \. [ \t]*+ \w++ )*+ )?+ )
+        (?P<module> [. \t]*+ (?: (?!import\b) \w++ (?: [ \t]*+ \. [ \t]*+ \w++ )* )? )
         [ \t]*+ import (?!\w) [ \t]*+
         (?: \( (?P<inside> [^()]{0,65536} ) \) | (?P<names> [^\n;]*+ ) )
     | import [ \t]++ (?P<modules> [^\n;]*+ )
@@ -52,7 +52,7 @@ _STATEMENT = re.compile(
     re.VERBOSE,
 )
 _MARK = re.compile("[:;]")
-_NAME = re.compile(r"[^\W\d]\w*+(?:\.[^\W\d]\w*+)*+")
+_NAME = re.compile(r"[^\W\d]\w*+(?:\.[^\W\d]\w*+)*")
 _GUARD = re.compile(r"^[ \t]*+if\b(?=[^\n]*(?:\bTYPE_CHECKING|__name__[ \t]*==))", re.MULTILINE)
 _TYPING = re.compile(r"if[ \t(]+(?:\w+\.)*TYPE_CHECKING\b")
 _MAIN = re.compile(r"if[ \t(]+__name__[ \t]*==")
