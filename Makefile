@@ -17,7 +17,12 @@ demo: $(BIN)/slim
 	@PYTHON=$(BIN)/python SLIM=$(BIN)/slim sample_apps/demo.sh
 
 test: setup lint
-	$(BIN)/pytest
+	@mkdir -p build
+	@echo "building the sample apps meanwhile"; sample_apps/build.sh >build/samples.log 2>&1 & builder=$$!; \
+	$(BIN)/pytest -n 2 tests/unit tests/test_*.py; status=$$?; \
+	wait $$builder || { tail -n 30 build/samples.log; exit 1; }; \
+	exit $$status
+	$(BIN)/pytest -n 2 --dist loadfile tests/engine tests/e2e
 
 unit: $(BIN)/slim
 	$(BIN)/pytest tests/unit

@@ -172,10 +172,10 @@ class DockerfileError(SlimError):
 
 
 class ThresholdError(SlimError):
-    """An image breaks a threshold that `slim xray` was given."""
+    """An image breaks a threshold that `slim xray` or `slim scan` was given."""
 
     exit_code = 21
-    meaning = "an image breaks a threshold of `xray`"
+    meaning = "an image breaks a threshold of `xray` or `scan`"
 
 
 FOUND = 1

@@ -59,4 +59,4 @@ def inventory_of(engine: Engine, reference: str, access: Access | None = None) -
     """
     with opened(engine, reference, access) as seen:
         catalogue = survey(seen.tree, seen.contents)
-        return inventory(catalogue, seen.image.reference, seen.image.id)
+        return inventory(catalogue, seen.image.reference, seen.image.id, created=seen.image.created)

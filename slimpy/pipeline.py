@@ -30,9 +30,11 @@ from slimpy.keep import packages
 from slimpy.keep.coverage import coverage
 from slimpy.keep.scene import Scene
 from slimpy.keep.weights import weigh
-from slimpy.model import Image, display, epoch
+from slimpy.model import Image, KeepSet, display, epoch
 from slimpy.pack.layer import Packed
 from slimpy.report import document
+from slimpy.sbom import components, cyclonedx
+from slimpy.sbom.catalogue import survey
 from slimpy.settings import BuildOptions, checked_tag, default_tag
 from slimpy.traces import load, merged
 from slimpy.verify.check import Checked, check_confined
@@ -269,6 +271,10 @@ def _settle(
         owned = packages.survey(original.tree, original.contents)
         stage.summary = f"{len(owned.owners):,} paths belong to packages"
     keep = attempt.candidate.keep
+    with watch.stage("packages") as stage:
+        inventories, warnings, stage.summary = _inventories(
+            original, keep, attempt.image, options.tag
+        )
     scene = Scene(original.image, original.tree, original.trace, original.contents, TOOLBOX)
     with watch.stage("survey") as stage:
         reached = coverage(scene, keep, owned.owners, options.plan)
@@ -296,6 +302,7 @@ def _settle(
         coverage=reached,
         warnings=(
             *owned.warnings,
+            *warnings,
             *(_skipped(attempt.packed) if attempt.packed else ()),
             *seccomp.unknown_calls(original.trace.activity),
         ),
@@ -310,12 +317,29 @@ def _settle(
             owned.owners,
             options.report_directory,
             bundle(attempt.hardening),
+            inventories,
         )
         if tagged and options.store:
             engine.tag(attempt.image, options.tag)
         put()
         INTERRUPTS.conclude()
     return report
+
+
+def _inventories(
+    original: Original, keep: KeepSet, slim: Image, name: str
+) -> tuple[dict[str, str], tuple[TraceWarning, ...], str]:
+    """The packages before and after as documents, what could not be read, and a summary."""
+    # Of jars and programs only those that ship are looked into: the others were never fetched.
+    catalogue = survey(original.tree, original.contents, whole=keep.reasons)
+    image = original.image
+    fat = components.inventory(
+        catalogue, image.reference, image.id, created=image.created, keep=keep
+    )
+    left = components.slimmed(fat, catalogue, keep, name, slim.id)
+    documents = {cyclonedx.FAT: cyclonedx.encode(fat), cyclonedx.SLIM: cyclonedx.encode(left)}
+    summary = f"{len(left.components):,} of {len(fat.components):,} packages are left"
+    return documents, catalogue.warnings, summary
 
 
 def _skipped(packed: Packed) -> tuple[TraceWarning, ...]:

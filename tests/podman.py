@@ -39,8 +39,9 @@ def service(directory: Path) -> Iterator[PodmanEngine]:
             process.wait(_SECONDS)
             podman = ["podman", "rm", "--all", "--force", "--time", "0"]
             subprocess.run(podman, env=environment, capture_output=True, check=False)
-            overlay = str(directory / "root/overlay")
-            subprocess.run(["umount", overlay], capture_output=True, check=False)
+            overlay = ["umount", "--lazy", str(directory / "root/overlay")]
+            while subprocess.run(overlay, capture_output=True, check=False).returncode == 0:
+                pass  # it may be mounted more than once
             shutil.rmtree(directory / "root", ignore_errors=True)
 
 

@@ -24,6 +24,7 @@ need chromedriver chromium-driver
 need docker-registry docker-registry
 need htpasswd apache2-utils
 need openssl openssl
+need rpmbuild rpm
 docker info >/dev/null 2>&1 || { need dockerd docker.io; need iptables iptables; }
 docker compose version >/dev/null 2>&1 || need docker-compose docker-compose
 [ -e /usr/include/stdio.h ] || packages="$packages libc6-dev"

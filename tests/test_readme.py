@@ -43,7 +43,7 @@ def test_the_texts_show_commands() -> None:
 def test_the_options_shown_exist(file: str, line: str) -> None:
     words = shlex.split(line.partition(" -- ")[0])
     verb = program.get_command(click.Context(program), words[0])
-    if isinstance(verb, click.Group):
+    if isinstance(verb, click.Group) and words[1:]:
         verb = verb.get_command(click.Context(verb), words[1])
     assert verb is not None
     known = {name for option in verb.params for name in (*option.opts, *option.secondary_opts)}

@@ -19,6 +19,8 @@ VERBS = {
     "why": "Say why a path was kept or removed.",
     "diff": "Say what is different between two images, or two reports.",
     "xray": "Say what is in an image, layer by layer, and who put it there.",
+    "sbom": "List the packages in an image, or those before and after a build.",
+    "scan": "Count known vulnerabilities before and after, from your own data.",
     "lint": "Advise on Dockerfiles: what a traced run cannot see.",
     "cache": "Show or clear the images that the embedded engine keeps.",
     "doctor": "Tell which engines work here, and how to get the others.",

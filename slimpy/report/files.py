@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 
 from slimpy.errors import DiskFullError, OutputError
 from slimpy.harden.forms.bundle import DIRECTORY as BUNDLE
@@ -22,6 +23,7 @@ from slimpy.report.tables import KEPT, REMOVED, kept_lines, removed_lines
 SECCOMP = "seccomp.json"
 TEXT = "report.txt"
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -33,12 +35,13 @@ def write(
     owners: Mapping[ImagePath, str],
     directory: Path,
     forms: Mapping[str, str],
+    more: Mapping[str, str] = _NOTHING,
 ) -> None:
     """Write all files of a report; an earlier report's files are replaced.
 
     All are written beside their place first and then renamed, the document last: whoever finds a
     document finds the lists that belong to it. ``owners`` is path -> package, ``forms`` file name
-    -> text of the hardening bundle.
+    -> text of the hardening bundle, and ``more`` that of further files.
 
     Raises:
         OutputError: the directory cannot be written.
@@ -49,6 +52,7 @@ def write(
         (REMOVED, removed_lines(keep, tree, owners)),
         (SECCOMP, (to_json(profile),)),
         *((f"{BUNDLE}/{name}", (form,)) for name, form in forms.items()),
+        *((name, (form,)) for name, form in more.items()),
         (TEXT, (text.plain(report),)),
         (sarif.FILE, (sarif.of_report(report),)),
         (junit.FILE, (junit.of_report(report),)),

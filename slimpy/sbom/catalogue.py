@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
+from probes.model import TraceWarning
 from slimpy.image.contents import Contents
 from slimpy.image.tree import Tree
-from slimpy.model import Entry, ImagePath, KeepSet
-from slimpy.sbom import binaries, java, node, php, python, ruby, system
+from slimpy.model import ImagePath, KeepSet
+from slimpy.sbom import binaries, java, node, php, python, rpm, ruby, system
 from slimpy.sbom.package import Catalogue, Package, State
 from slimpy.sbom.reading import Reading
 
-_RPM = ("/var/lib/rpm", "/usr/lib/sysimage/rpm")
+_UNSEARCHED = {
+    kind: f"{kind} that were removed were not searched for packages in them"
+    for kind in ("jars", "programs")
+}
+_DESCRIBED = (python, node, ruby, php)
 _DOCUMENTATION = tuple(
     f"/usr/share/{place}/"
     for place in ("doc", "doc-base", "man", "info", "locale", "lintian", "bug", "gtk-doc")
@@ -26,33 +30,35 @@ def survey(
 
     Args:
         whole: which jars and programs are searched; all by default. Those are read whole, so a
-            build names what it has read anyway, and the rest is counted in a warning.
+            build names what it has read anyway, and the rest is counted as unsearched.
     """
     reading = Reading(tree, contents)
-    distro = system.distribution(reading)
-    found = [*system.packages(reading, distro)]
-    if any(reading.files_in(place) for place in _RPM):
-        reading.trouble("the image has an rpm database, which is not read")
     entries = list(tree)
-    for reader in (python, node, ruby, php):
-        described = list(reader.descriptions(entries))
-        reading.fetch(described)
-        found += reader.packages(reading, described)
+    described = [(reader, list(reader.descriptions(entries))) for reader in _DESCRIBED]
+    reading.fetch(
+        (
+            *system.databases(reading),
+            *python.records(tree, described[0][1]),
+            *(entry for _, files in described for entry in files),
+        )
+    )
+    distro = system.distribution(reading)
+    found = [*system.packages(reading, distro), *rpm.packages(reading, distro)]
+    for reader, files in described:
+        found += reader.packages(reading, files)
     searched = None if whole is None else frozenset(whole)
+    unsearched = []
     for kind, reader_, candidates in (
         ("jars", java, java.archives(entries)),
         ("programs", binaries, binaries.programs(entries)),
     ):
-        chosen = _chosen(reading, list(candidates), searched, kind)
+        all_ = list(candidates)
+        chosen = all_ if searched is None else [e for e in all_ if e.path in searched]
+        if len(chosen) < len(all_):
+            unsearched.append(TraceWarning("packages", _UNSEARCHED[kind], len(all_) - len(chosen)))
         reading.contents.fetch(entry.path for entry in chosen)
         found += reader_.packages(reading, chosen)
-    return Catalogue(_sorted(found), distro, reading.warnings())
-
-
-def with_states(catalogue: Catalogue, keep: KeepSet) -> Catalogue:
-    """The same packages, each with what became of it."""
-    packages = (replace(item, state=state_of(item, keep)) for item in catalogue.packages)
-    return replace(catalogue, packages=tuple(packages))
+    return Catalogue(_sorted(found), distro, reading.warnings(), tuple(unsearched))
 
 
 def state_of(package: Package, keep: KeepSet) -> State:
@@ -66,18 +72,12 @@ def state_of(package: Package, keep: KeepSet) -> State:
     if kept == len(files):
         return State.KEPT
     lost = (path for path in files if path not in keep.reasons or path in keep.placeholders)
-    return State.KEPT if all(path.startswith(_DOCUMENTATION) for path in lost) else State.PARTLY
+    return State.KEPT if all(map(_is_of_no_weight, lost)) else State.PARTLY
 
 
-def _chosen(
-    reading: Reading, entries: list[Entry], searched: frozenset[ImagePath] | None, kind: str
-) -> list[Entry]:
-    if searched is None:
-        return entries
-    chosen = [entry for entry in entries if entry.path in searched]
-    for _ in range(len(entries) - len(chosen)):
-        reading.trouble(f"{kind} that were removed are not searched for packages in them")
-    return chosen
+def _is_of_no_weight(path: ImagePath) -> bool:
+    """Whether a package is whole without it: documentation, and what is made of its sources."""
+    return path.startswith(_DOCUMENTATION) or path.endswith(".pyc")
 
 
 def _sorted(found: Iterable[Package]) -> tuple[Package, ...]:

@@ -14,7 +14,7 @@ from slimpy.image.contents import Contents
 from slimpy.image.links import resolve
 from slimpy.image.tree import Tree, join, name, parent
 from slimpy.model import FileType, ImagePath, KeepSet, Reason, Rule, decoded
-from slimpy.sbom import python, system
+from slimpy.sbom import python, rpm, system
 from slimpy.sbom.catalogue import state_of
 from slimpy.sbom.package import Catalogue, Ecosystem, Package, State
 from slimpy.sbom.paragraphs import fields, paragraphs
@@ -34,6 +34,8 @@ _AS_IT_IS = (
     "it also names what was removed"
 )
 
+_NO_RPM = "the rpm database is not reduced to what ships: scanners may not see rpm's packages"
+
 
 def with_database(tree: Tree, contents: Contents, keep: KeepSet, catalogue: Catalogue) -> KeepSet:
     """What ships, with a package database for it; a pure function of its arguments."""
@@ -44,6 +46,7 @@ def with_database(tree: Tree, contents: Contents, keep: KeepSet, catalogue: Cata
     writing.dpkg([item for item in present if item.ecosystem is Ecosystem.DEB])
     writing.apk([item for item in present if item.ecosystem is Ecosystem.APK])
     writing.python([item for item in present if item.ecosystem is Ecosystem.PYTHON])
+    writing.rpm()
     writing.described(
         item for item in present if item.ecosystem in (Ecosystem.NODE, Ecosystem.RUBY)
     )
@@ -59,15 +62,17 @@ class _Writing:
         self._reasons: dict[ImagePath, tuple[Reason, ...]] = {}
         self._new: dict[ImagePath, bytes] = {}
         self._left_alone = 0
+        self._unreduced = False
 
     def result(self) -> KeepSet:
         """The keep set with all that was added."""
         wider = self._keep.widened(self._reasons)
-        warnings = (TraceWarning("packages", _AS_IT_IS, self._left_alone),)
+        counted = ((_AS_IT_IS, self._left_alone), (_NO_RPM, int(self._unreduced)))
+        warnings = (TraceWarning("packages", text, count) for text, count in counted if count)
         return replace(
             wider,
             rewritten={**wider.rewritten, **self._new},
-            warnings=(*wider.warnings, *(warnings if self._left_alone else ())),
+            warnings=(*wider.warnings, *warnings),
         )
 
     def dpkg(self, present: list[Package]) -> None:
@@ -213,6 +218,10 @@ class _Writing:
         """Descriptions that are small, and true of a part as of the whole."""
         for item in present:
             self._add(item.evidence, "what a scanner tells the package by")
+
+    def rpm(self) -> None:
+        """An rpm database cannot be reduced here, so it is left to the other rules."""
+        self._unreduced = rpm.is_there(self._reading)
 
     def _identity(self) -> None:
         for path in _IDENTITY:

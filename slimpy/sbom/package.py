@@ -27,6 +27,10 @@ class Ecosystem(StrEnum):
     PHP = "composer"
 
 
+_LOWER = frozenset((Ecosystem.DEB, Ecosystem.APK, Ecosystem.PYTHON, Ecosystem.GO, Ecosystem.PHP))
+"""Of which a package URL has the name in lower case."""
+
+
 class State(StrEnum):
     """What became of a package in the slim image."""
 
@@ -57,7 +61,6 @@ class Package:
     distro: str = ""
     files: frozenset[ImagePath] | None = None
     metadata: frozenset[ImagePath] = frozenset()
-    state: State | None = None
 
     @property
     def purl(self) -> str:
@@ -67,15 +70,19 @@ class Package:
             "distro": self.distro,
             "upstream": self._upstream,
         }
-        namespace, name = self.namespace, self.name
+        namespace, name, version = self.namespace, self.name, self.version
+        if self.ecosystem in _LOWER:
+            name = name.lower()
         match self.ecosystem:
             case Ecosystem.PYTHON:
-                name = name.lower().replace("_", "-")
+                name = name.replace("_", "-")
             case Ecosystem.GO | Ecosystem.NODE | Ecosystem.PHP if "/" in name:
                 namespace, _, name = name.rpartition("/")
             case Ecosystem.JAVA:
                 namespace, _, name = name.rpartition(":")
-        return _purl(self.ecosystem, namespace, name, self.version, qualifiers)
+            case Ecosystem.RPM if ":" in version:
+                qualifiers["epoch"], _, version = version.partition(":")
+        return _purl(self.ecosystem, namespace, name, version, qualifiers)
 
     @property
     def _upstream(self) -> str:
@@ -94,13 +101,18 @@ class Distribution:
     name: str = ""
 
 
+UNNAMED = Distribution()
+"""Of an image that does not say."""
+
+
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All packages of an image, sorted, and what could not be read."""
+    """All packages of an image, sorted; what could not be read, and what was not looked into."""
 
     packages: tuple[Package, ...]
-    distribution: Distribution = Distribution()
+    distribution: Distribution = UNNAMED
     warnings: tuple[TraceWarning, ...] = ()
+    unsearched: tuple[TraceWarning, ...] = ()
 
 
 def normal_name(ecosystem: Ecosystem, name: str) -> str:

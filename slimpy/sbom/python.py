@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from email.parser import HeaderParser
 
-from slimpy.image.tree import join, name, parent
+from slimpy.image.tree import Tree, join, name, parent
 from slimpy.model import Entry, FileType, ImagePath, decoded
 from slimpy.sbom.package import Ecosystem, Package
 from slimpy.sbom.reading import Reading, plain, real_files
@@ -26,6 +26,14 @@ def descriptions(entries: Iterable[Entry]) -> Iterator[Entry]:
             inside = directory.endswith(ending) and name(entry.path) == wanted
             if inside or (ending == ".egg-info" and entry.path.endswith(ending)):
                 yield entry
+
+
+def records(tree: Tree, entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The lists of files beside these descriptions."""
+    for entry in entries:
+        record = tree.get(join(parent(entry.path), RECORD))
+        if record is not None:
+            yield record
 
 
 def packages(reading: Reading, entries: Iterable[Entry]) -> Iterator[Package]:

@@ -29,6 +29,7 @@ class Reading:
         self.contents = contents
         self._left = MOST_BYTES
         self._troubles: Counter[str] = Counter()
+        self._directories: dict[str, ImagePath | None] = {}
 
     def trouble(self, text: str) -> None:
         """Count one thing that could not be read."""
@@ -50,9 +51,15 @@ class Reading:
         entry = None if real is None else self.tree.get(real)
         return entry if entry is not None and entry.type is FileType.FILE else None
 
+    def real(self, directory: str) -> ImagePath | None:
+        """Where a directory's path leads to, links on the way included."""
+        if directory not in self._directories:
+            self._directories[directory] = resolve(self.tree, directory).real
+        return self._directories[directory]
+
     def files_in(self, directory: str) -> tuple[Entry, ...]:
         """The regular files in the directory that a path leads to."""
-        real = resolve(self.tree, directory).real
+        real = self.real(directory)
         if real is None:
             return ()
         return tuple(e for e in self.tree.children(real) if e.type is FileType.FILE)

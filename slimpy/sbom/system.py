@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from slimpy.keep.packages import survey
-from slimpy.model import Entry, ImagePath, decoded
+from slimpy.image.tree import name
+from slimpy.keep import packages as owners
+from slimpy.model import Entry, FileType, ImagePath, decoded
+from slimpy.sbom import rpm
 from slimpy.sbom.package import Distribution, Ecosystem, Package
 from slimpy.sbom.paragraphs import fields, paragraphs
 from slimpy.sbom.reading import Reading, plain
@@ -35,8 +37,9 @@ def distribution(reading: Reading) -> Distribution:
 def packages(reading: Reading, distro: Distribution) -> Iterator[Package]:
     """Every package that the databases call installed, with its files."""
     owned = _owned(reading)
+    listed = frozenset(name(entry.path).removesuffix(".list") for entry in reading.files_in(INFO))
     for entry, lines in _dpkg_paragraphs(reading):
-        found = _debian(entry, lines, distro, owned)
+        found = _debian(entry, lines, distro, owned, listed)
         if found is not None:
             yield found
     for path in APK:
@@ -47,6 +50,15 @@ def packages(reading: Reading, distro: Distribution) -> Iterator[Package]:
             found = _alpine(entry_, lines, distro, owned)
             if found is not None:
                 yield found
+
+
+def databases(reading: Reading) -> Iterator[Entry]:
+    """All that `packages` and `distribution` read, and what goes with it into a slim image."""
+    for path in owners.databases(reading.tree, reading.contents):
+        yield reading.tree.get(path) or Entry(path, FileType.FILE)
+    found = (*map(reading.file, (*OS_RELEASE, STATUS)), *rpm.databases(reading))
+    yield from filter(None, found)
+    yield from (entry for entry in reading.files_in(INFO) if entry.path.endswith(SUMS))
 
 
 def status_files(reading: Reading) -> tuple[Entry, ...]:
@@ -63,7 +75,7 @@ def is_installed(said: Mapping[str, str]) -> bool:
 def _owned(reading: Reading) -> dict[str, frozenset[ImagePath]]:
     """Files by ``name version``."""
     found: dict[str, set[ImagePath]] = {}
-    for path, owner in survey(reading.tree, reading.contents).owners.items():
+    for path, owner in owners.survey(reading.tree, reading.contents).owners.items():
         found.setdefault(owner, set()).add(path)
     return {owner: frozenset(paths) for owner, paths in found.items()}
 
@@ -85,25 +97,29 @@ def _debian(
     lines: list[bytes],
     distro: Distribution,
     owned: Mapping[str, frozenset[ImagePath]],
+    listed: frozenset[str],
 ) -> Package | None:
     said = fields(lines)
-    name, version = plain(said.get("package")), plain(said.get("version"))
-    if not name or not version or not is_installed(said):
+    title, version = plain(said.get("package")), plain(said.get("version"))
+    if not title or not version or not is_installed(said):
         return None
     source = _SOURCE.match(plain(said.get("source")))
-    files = owned.get(f"{said['package']} {said['version']}", frozenset())
+    files = owned.get(f"{said['package']} {said['version']}")
+    lists = {said["package"], f"{said['package']}:{said.get('architecture')}"}
+    if files is None and lists & listed:
+        files = frozenset()  # a package of directories only
     described = {entry.path, ImagePath(f"{entry.path}{SUMS}")}
     return Package(
         Ecosystem.DEB,
-        name,
+        title,
         version,
         entry.path,
         namespace=distro.id or "debian",
-        source=source[1] if source else name,
+        source=source[1] if source else title,
         source_version=(source[2] if source else "") or version,
         architecture=plain(said.get("architecture")),
         distro=_distro(distro),
-        files=files - described,
+        files=None if files is None else files - described,
     )
 
 
@@ -117,16 +133,16 @@ def _alpine(
     for line in lines:
         key, _, value = decoded(line).partition(":")
         said.setdefault(key, value)
-    name, version = plain(said.get("P")), plain(said.get("V"))
-    if not name or not version:
+    title, version = plain(said.get("P")), plain(said.get("V"))
+    if not title or not version:
         return None
     return Package(
         Ecosystem.APK,
-        name,
+        title,
         version,
         entry.path,
         namespace=distro.id or "alpine",
-        source=plain(said.get("o")) or name,
+        source=plain(said.get("o")) or title,
         source_version=version,
         licence=plain(said.get("L")),
         architecture=plain(said.get("A")),

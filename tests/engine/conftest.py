@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,9 +17,12 @@ IMAGES = ("debian:bookworm", "slimpy-sample/static-c")
 
 
 @pytest.fixture(scope="session")
-def podman_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PodmanEngine]:
+def podman_engine() -> Iterator[PodmanEngine]:
     """A Podman of our own, with the images that the contract is tested on."""
-    with podman.service(tmp_path_factory.mktemp("podman")) as engine:
+    with (
+        tempfile.TemporaryDirectory(dir="/var/tmp", ignore_cleanup_errors=True) as place,
+        podman.service(Path(place)) as engine,
+    ):
         podman.give(engine, *IMAGES)
         yield engine
 

@@ -11,39 +11,65 @@ As a program it reads a layer from standard input: `DIRECTORY KIND`, and prints 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import json
 import os
-import shutil
 import stat
-import struct
 import sys
 from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
+from slimpy.engine.embedded import beneath
 from slimpy.errors import SlimError, SourceError
 from slimpy.image import tarstream
 from slimpy.image.tarstream import Header, TarStream
 
-MOST_ENTRIES = 5_000_000
-"""Members of one layer; more would be an attack on the disk's directory."""
+MOST_ENTRIES = 2_000_000
+"""Members of one layer; more would be an attack on the disk's directory, and on memory."""
+LARGEST = 1 << 40
+"""Bytes of one layer's files, and of one file with its holes."""
+MOST_ATTRIBUTES = 64 << 20
+"""Bytes of extended attributes of directories, which have to be remembered until the end."""
 
 SKIPPED = "device nodes are left out: only root can make them"
 
-_OPENAT2 = 437
-_RESOLVE_IN_ROOT = 0x10
-_RESOLVE_NO_MAGICLINKS = 0x02
+UNSET = "extended attributes that this file system or user cannot set are left out"
+OBEYED = "extended attributes that overlayfs would obey are left out"
+OWNERS = "files of users that there are not here count as root's"
+
 _WHITEOUT = b".wh."
 _OPAQUE = b".wh..wh..opq"
 _META = b".wh..wh."
 _DIRECTORY = b"5"
 _LINK = b"2"
-_FIFO = b"6"
 _DEVICES = {tarstream.CHARACTER: stat.S_IFCHR, tarstream.BLOCK_DEVICE: stat.S_IFBLK}
 _OWN_XATTRS = ("trusted.overlay.", "user.overlay.")
 """Names that overlayfs would obey."""
-_LIBC = ctypes.CDLL(None, use_errno=True)
+_LAST_ID = (1 << 32) - 2
+"""The largest id; the one above means "leave it" to chown(2)."""
+_LAST_TIME = (1 << 34) - 1
+"""Seconds since the epoch that file systems hold (ext4: the year 2446)."""
+_NO_ATTRIBUTE = (errno.EPERM, errno.EOPNOTSUPP, errno.EINVAL, errno.E2BIG, errno.ERANGE)
+_ONE_BLOCK = 1024
+"""Bytes of a value that may be too much for a file system with one block for all of a file's
+attributes; it then says that no space is left."""
+_LAYERS_FAULT = frozenset(
+    (
+        errno.EINVAL,
+        errno.ENAMETOOLONG,
+        errno.ELOOP,
+        errno.EMLINK,
+        errno.EEXIST,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.ENOTEMPTY,
+        errno.EFBIG,
+        errno.EOVERFLOW,
+        errno.EXDEV,
+    )
+)
+"""What the kernel says of names and numbers that cannot be; all else is about this machine."""
 
 
 class Unpacker:
@@ -60,6 +86,7 @@ class Unpacker:
         self._prefix = "trusted" if root else "user"
         self._parent: tuple[bytes, int] | None = None
         self._directories: dict[bytes, Header] = {}
+        self._attributes = 0
         self.skipped: dict[str, int] = {}
         self.size = 0  # bytes of all files
 
@@ -82,40 +109,51 @@ class Unpacker:
             for count, header in enumerate(stream):
                 if count >= MOST_ENTRIES:
                     _fail("it has too many members")
-                self._member(header, stream)
+                with _blamed(header.name):
+                    self._member(header, stream)
         except SlimError as error:
             if isinstance(error, SourceError):
                 raise
             _fail(error.message.rpartition("cannot be read: ")[2].rstrip("."), error)
         self._forget_parent()
         for path in sorted(self._directories, reverse=True):
-            self._finish_directory(path, self._directories[path])
+            with _blamed(path):
+                self._finish_directory(path, self._directories[path])
 
     def _member(self, header: Header, stream: TarStream) -> None:
         parts = [part for part in header.name.split(b"/") if part not in (b"", b".")]
         if b".." in parts:
             _fail("a member leaves its root with ..")
         if not parts:
-            self._directories[b""] = header
+            self._remember(b"", header)
             return
         *above, name = parts
         parent = self._open_parent(b"/".join(above))
         if name.startswith(_WHITEOUT):
             self._whiteout(parent, name)
             return
-        path = b"/".join(parts)
-        found = _kind(parent, name)
-        if header.type == _DIRECTORY:
+        found = beneath.kind(parent, name)
+        if header.type == _DIRECTORY or _is_old_directory(header):
             if found is not None and not stat.S_ISDIR(found):
                 os.unlink(name, dir_fd=parent)
                 found = None
             if found is None:
                 os.mkdir(name, 0o700, dir_fd=parent)
-            self._directories[path] = header
+            self._remember(b"/".join(parts), header)
             return
-        if found is not None:
-            self._remove(parent, name, found, path)
+        if found is not None:  # the last member of a name wins
+            if stat.S_ISDIR(found):
+                beneath.removed(parent, name)
+            else:
+                os.unlink(name, dir_fd=parent)
         self._make(header, stream, parent, name)
+
+    def _remember(self, path: bytes, header: Header) -> None:
+        """A directory gets its mode and time when all is in it."""
+        self._attributes += sum(map(len, header.xattrs.values()))
+        if self._attributes > MOST_ATTRIBUTES:
+            _fail("its directories have too many extended attributes")
+        self._directories[path] = header
 
     def _make(self, header: Header, stream: TarStream, parent: int, name: bytes) -> None:
         match header.type:
@@ -132,11 +170,14 @@ class Unpacker:
                 number = os.makedev(header.major, header.minor)
                 os.mknod(name, 0o600 | _DEVICES[kind], number, dir_fd=parent)
             case _:
-                self.skipped[SKIPPED] = self.skipped.get(SKIPPED, 0) + 1
+                self._skip(SKIPPED)
                 return
         self._dress(header, parent, name)
 
     def _file(self, header: Header, stream: TarStream, parent: int, name: bytes) -> None:
+        self.size += sum(length for _, length in header.data)
+        if max(self.size, header.size) > LARGEST:
+            _fail(f"it has more than {LARGEST >> 40} TiB")
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
         file = os.open(name, flags, 0o600, dir_fd=parent)
         try:
@@ -148,7 +189,6 @@ class Unpacker:
                     written = os.pwrite(file, piece[:length], offset)
                     piece, offset, length = piece[written:], offset + written, length - written
             os.ftruncate(file, header.size)
-            self.size += header.size
         finally:
             os.close(file)
 
@@ -156,9 +196,9 @@ class Unpacker:
         above, _, last = header.link.strip(b"/").rpartition(b"/")
         if last in (b"", b".", b".."):
             _fail("a hard link has no target")
-        source = self._open(above)
+        source = beneath.opened(self._root, above)
         try:
-            kind = _kind(source, last)
+            kind = beneath.kind(source, last)
             if kind is None or stat.S_ISDIR(kind):
                 _fail("a hard link leads to nothing in its layer")
             os.link(last, name, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
@@ -172,46 +212,54 @@ class Unpacker:
         hidden = name.removeprefix(_WHITEOUT)
         if name.startswith(_META) or hidden in (b"", b".", b".."):
             return
-        if _kind(parent, hidden) is None:  # a whiteout speaks of the layers below only
+        if beneath.kind(parent, hidden) is None:  # a whiteout speaks of the layers below only
             os.mknod(hidden, 0o600 | stat.S_IFCHR, os.makedev(0, 0), dir_fd=parent)
-
-    def _remove(self, parent: int, name: bytes, kind: int, path: bytes) -> None:
-        """The last member of a name wins."""
-        if not stat.S_ISDIR(kind):
-            os.unlink(name, dir_fd=parent)
-            return
-        self._forget_parent()
-        fresh = self._open_parent(path.rpartition(b"/")[0])
-        shutil.rmtree(name, dir_fd=fresh)
-        for known in [item for item in self._directories if (item + b"/").startswith(path + b"/")]:
-            del self._directories[known]
 
     def _dress(self, header: Header, parent: int, name: bytes) -> None:
         """Owner, attributes, mode and time, in the order in which the kernel keeps them."""
         link = header.type == _LINK
         if self._owners:
-            os.chown(name, header.uid, header.gid, dir_fd=parent, follow_symlinks=False)
+            self._give(header, parent, name)
         if not link:
             os.chmod(name, header.mode, dir_fd=parent)
         for key, value in header.xattrs.items():
             self._attribute(parent, name, key, value)
-        times = (header.mtime * 10**9, header.mtime * 10**9)
-        os.utime(name, ns=times, dir_fd=parent, follow_symlinks=False)
+        time = min(header.mtime, _LAST_TIME)
+        os.utime(name, (time, time), dir_fd=parent, follow_symlinks=False)
+
+    def _give(self, header: Header, parent: int, name: bytes) -> None:
+        if max(header.uid, header.gid) > _LAST_ID:
+            _fail("a file's owner has an impossible number")
+        try:
+            os.chown(name, header.uid, header.gid, dir_fd=parent, follow_symlinks=False)
+        except OSError as error:
+            if error.errno != errno.EINVAL or self._is_root:
+                raise
+            self._skip(OWNERS)
 
     def _attribute(self, parent: int, name: bytes, key: str, value: bytes) -> None:
         if key.startswith(_OWN_XATTRS):
+            self._skip(OBEYED)
             return
         path = os.fsencode(_own_name(parent)) + b"/" + name
         try:
             os.setxattr(path, key.encode("utf-8", "surrogateescape"), value, follow_symlinks=False)
         except OSError as error:
-            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EINVAL):
+            too_large = error.errno == errno.ENOSPC and len(value) > _ONE_BLOCK
+            if error.errno not in _NO_ATTRIBUTE and not too_large:
                 raise
-            text = "extended attributes that this file system or user cannot set are left out"
-            self.skipped[text] = self.skipped.get(text, 0) + 1
+            self._skip(UNSET)
+
+    def _skip(self, why: str) -> None:
+        self.skipped[why] = self.skipped.get(why, 0) + 1
 
     def _finish_directory(self, path: bytes, header: Header) -> None:
-        directory = self._open(path)
+        try:
+            directory = beneath.opened(self._root, path, follow=not path)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                return  # a later member took its place
+            raise
         try:
             self._dress(header, directory, b".")
         finally:
@@ -222,41 +270,11 @@ class Unpacker:
         if self._parent is None or self._parent[0] != path:
             self._forget_parent()
             try:
-                opened = self._open(path)
-            except (FileNotFoundError, NotADirectoryError):
-                opened = self._make_directories(path)
+                opened = beneath.opened(self._root, path)
+            except FileNotFoundError:
+                opened = beneath.made(self._root, path)
             self._parent = (path, opened)
         return self._parent[1]
-
-    def _make_directories(self, path: bytes) -> int:
-        above, _, name = path.rpartition(b"/")
-        try:
-            parent = self._open(above) if above else os.dup(self._root)
-        except (FileNotFoundError, NotADirectoryError):
-            parent = self._make_directories(above)
-        try:
-            found = _kind(parent, name)
-            if found is not None and not stat.S_ISDIR(found):
-                _fail("a member lies below something that is no directory")
-            if found is None:
-                os.mkdir(name, 0o755, dir_fd=parent)
-        finally:
-            os.close(parent)
-        return self._open(path)
-
-    def _open(self, path: bytes) -> int:
-        """A directory of the layer, through its own links and never out of it."""
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-        how = struct.pack("QQQ", flags, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
-        number = ctypes.c_long(_OPENAT2)
-        size = ctypes.c_size_t(len(how))
-        result = int(_LIBC.syscall(number, ctypes.c_int(self._root), path or b".", how, size))
-        if result < 0:
-            code = ctypes.get_errno()
-            if code in (errno.ELOOP, errno.ENAMETOOLONG):
-                _fail("a name cannot be followed")
-            raise OSError(code, os.strerror(code), os.fsdecode(path))
-        return result
 
     def _forget_parent(self) -> None:
         if self._parent is not None:
@@ -264,12 +282,28 @@ class Unpacker:
             self._parent = None
 
 
-def _kind(parent: int, name: bytes) -> int | None:
-    """The mode of what has a name, not followed; None where there is nothing."""
+@contextlib.contextmanager
+def _blamed(name: bytes) -> Iterator[None]:
+    """Failures that a layer's own names and numbers bring about are the layer's."""
     try:
-        return os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
-    except FileNotFoundError:
-        return None
+        yield
+    except NotADirectoryError as error:
+        _fail("a member lies below something that is no directory", error)
+    except (ValueError, OverflowError) as error:
+        _fail(f"a member has an impossible name or number: {_shown(name)}", error)
+    except OSError as error:
+        if error.errno not in _LAYERS_FAULT:
+            raise
+        _fail(f"a member is refused: {_shown(name)}: {error.strerror}", error)
+
+
+def _shown(name: bytes) -> str:
+    return ascii(os.fsdecode(name[:100]))
+
+
+def _is_old_directory(header: Header) -> bool:
+    """Archives older than POSIX mark a directory by its name alone."""
+    return header.type == tarstream.REGULAR and header.name.endswith(b"/")
 
 
 def _own_name(directory: int) -> str:

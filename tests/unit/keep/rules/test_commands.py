@@ -195,6 +195,7 @@ def file_of(data: bytes) -> Thing:
         jar(A=java_class("frob")).replace(b"\x08\x00", b"\x63\x00"),
         b"PK\x03\x04" + bytes(2000),
     ],
+    ids=range(5),
 )
 def test_damaged_java(data: bytes) -> None:
     assert named("/app/a.jar", file_of(data)) == set()
