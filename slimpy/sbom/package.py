@@ -27,7 +27,12 @@ class Ecosystem(StrEnum):
     PHP = "composer"
 
 
-_LOWER = frozenset((Ecosystem.NODE, Ecosystem.DEB, Ecosystem.APK, Ecosystem.PYTHON, Ecosystem.GO, Ecosystem.PHP))
+_LOWER = frozenset(
+    (
+        *(Ecosystem.NODE, Ecosystem.DEB, Ecosystem.APK),
+        *(Ecosystem.PYTHON, Ecosystem.GO, Ecosystem.PHP),
+    )
+)
 """Of which a package URL has the name in lower case."""
 
 
