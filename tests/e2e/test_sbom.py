@@ -128,24 +128,6 @@ def record(name: str, ecosystem: str, package: str, severity: str) -> str:
     return json.dumps({"id": name, "affected": [affected], "database_specific": specific})
 
 
-def test_a_scan_before_and_after(report: Path, tmp_path: Path) -> None:
-    (tmp_path / "1.json").write_text(record("CVE-2030-0001", "Debian:12", "perl", "CRITICAL"))
-    (tmp_path / "2.json").write_text(record("CVE-2030-0002", "Debian:12", "glibc", "HIGH"))
-    data = ("--osv", str(tmp_path))
-    done = slim("scan", str(report), *data, "--json", "--fail-on", "critical")
-    assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
-    assert said["counts"] == {"critical": {"removed": 1}, "high": {"there": 1}}
-    assert {item["ecosystem"]: item["why"] for item in said["unjudged"]} == {
-        "pypi": "no data was given for them"
-    }
-    assert slim("scan", str(report), *data, "--fail-on", "high").returncode == 21
-    original = slim("scan", "slimpy-sample/flask-gunicorn", *data, "--fail-on", "critical")
-    assert original.returncode == 21
-    left = json.loads(slim("scan", TAG, *data, "--json").stdout)
-    assert [item["id"] for item in left["vulnerabilities"]] == ["CVE-2030-0002"]
-
-
 def test_spdx_of_a_report(report: Path, tmp_path: Path) -> None:
     file = tmp_path / "out.spdx.json"
     done = slim("sbom", str(report), "--slim", "--format", "spdx", "--output", str(file))
