@@ -27,7 +27,7 @@ from tests.sources import MemorySource, configuration, digest, link, tar
 
 pytestmark = pytest.mark.engine
 
-PLACE = Path("/var/tmp/slimpy-test-outside")
+PLACE = Path(f"/var/tmp/slimpy-test-outside-{os.getpid()}")
 """Outside of every image; links of the images point here."""
 SOURCE = """
 #include <fcntl.h>

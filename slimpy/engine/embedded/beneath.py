@@ -7,6 +7,7 @@ Source: openat2(2).
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import secrets
 import stat
@@ -15,6 +16,8 @@ import struct
 _OPENAT2 = 437
 _RESOLVE_IN_ROOT = 0x10
 _RESOLVE_NO_MAGICLINKS = 0x02
+_TRIES = 1000
+"""The kernel gives up with EAGAIN where something is renamed or mounted anywhere meanwhile."""
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -36,11 +39,15 @@ def opened(root: int, path: bytes, *, follow: bool = True) -> int:
     how = struct.pack("QQQ", flags, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
     number = ctypes.c_long(_OPENAT2)
     size = ctypes.c_size_t(len(how))
-    result = int(_LIBC.syscall(number, ctypes.c_int(root), path or b".", how, size))
-    if result < 0:
+    code = errno.EAGAIN
+    for _ in range(_TRIES):
+        result = int(_LIBC.syscall(number, ctypes.c_int(root), path or b".", how, size))
+        if result >= 0:
+            return result
         code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), os.fsdecode(path))
-    return result
+        if code not in (errno.EAGAIN, errno.EINTR):
+            break
+    raise OSError(code, os.strerror(code), os.fsdecode(path))
 
 
 def made(root: int, path: bytes) -> int:
@@ -53,7 +60,8 @@ def made(root: int, path: bytes) -> int:
     above = os.dup(root)
     at = 0
     while at < len(path):
-        end = path.find(b"/", at) % (len(path) + 1)
+        end = path.find(b"/", at)
+        end = len(path) if end < 0 else end
         name = path[at:end]
         try:
             try:

@@ -3,7 +3,10 @@
 DIRECTORY/KIND/layers/HEX/fs    one unpacked layer, by its diffID; KIND is how users are mapped
 DIRECTORY/KIND/partial/ID/      a layer on its way; it gets its name in one step when it is whole
 DIRECTORY/KIND/images.json      what images there are, and when each was last used
-DIRECTORY/KIND/locks/           who is at work on a layer, or uses an image
+DIRECTORY/KIND/locks/           who is at work on a layer, uses an image, or adds one
+
+Nobody else may enter DIRECTORY/KIND: an image's programs and devices lie there as they are, with
+setuid bits, out of reach of what confines a container.
 """
 
 from __future__ import annotations
@@ -13,68 +16,38 @@ import errno
 import fcntl
 import hashlib
 import os
-import re
 import time
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
 from slimpy.engine.embedded import namespaces, unpack
+from slimpy.engine.embedded.blobs import decompressed as decompressed
 from slimpy.engine.embedded.namespaces import Mapping
+from slimpy.engine.embedded.records import Record, found, replace_tags, take_names, with_tag
 from slimpy.engine.embedded.runs import remove
 from slimpy.engine.embedded.unpack import Unpacked
 from slimpy.engine.interrupts import INTERRUPTS
 from slimpy.engine.session import is_over, session_id
-from slimpy.errors import DiskFullError, OutputError, SlimError, SourceError
-from slimpy.image import manifests, zstd
+from slimpy.errors import (
+    DiskFullError,
+    ImageNotFoundError,
+    OutputError,
+    SlimError,
+    SourceError,
+)
+from slimpy.image import manifests
 from slimpy.image.oci import Descriptor, ImageSource
 from slimpy.model import Image, display
 
 LIMIT = 20 << 30
 """Bytes that layers of images without a tag may take; the least recently used go first."""
 
-_PIECE = 1 << 20
-_GZIP = b"\x1f\x8b"
-_ZSTD = b"\x28\xb5\x2f\xfd"
-_ID = re.compile(r"(?:sha256:)?([0-9a-f]{6,64})")
+_END_MARK = 1024
+_ADDING = "adding"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
-class Record(msgspec.Struct, frozen=True):
-    """One image of the store. ``used`` is in seconds since the epoch, ``size`` in bytes."""
-
-    id: str
-    config: str  # the image's configuration, as it is
-    layers: tuple[str, ...]  # diffIDs, the base first
-    size: int
-    tags: tuple[str, ...] = ()
-    used: float = 0.0
-    reference: str = ""
-    skipped: tuple[str, ...] = ()  # what could not be unpacked, in sentences
-
-    def image(self, reference: str = "") -> Image:
-        """The image as the rest of slimpy knows it."""
-        what = f"The configuration of {self.id}"
-        data = self.config.encode()
-        document = manifests.document(data, what)
-        platform = manifests.platform_of(data, what)
-        config, created = document.get("config"), document.get("created")
-        return Image(
-            reference=reference or self.reference or self.id,
-            id=self.id,
-            architecture=platform.architecture,
-            variant=platform.variant,
-            os=platform.os,
-            size=self.size,
-            created=created if isinstance(created, str) else "",
-            config=config if isinstance(config, dict) else {},
-            tags=self.tags,
-            layers=self.layers,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +71,10 @@ class LayerStore:
         self.limit = limit
         self.directory = directory / users.kind
         try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.directory.chmod(0o700)
             for name in ("layers", "partial", "locks"):
-                (self.directory / name).mkdir(mode=0o755, parents=True, exist_ok=True)
+                (self.directory / name).mkdir(mode=0o700, exist_ok=True)
             for old in (self.directory / "partial").iterdir():
                 if is_over(old.name.partition("-")[2]):
                     remove(old, users)
@@ -124,10 +99,9 @@ class LayerStore:
         if len(names) != len(source.manifest.layers):
             message = f"{what} names {len(names)} layers, but there are others."
             raise SourceError(message, hint="Fetch or save the image again.")
-        skipped: dict[str, None] = {}
-        with self._using(identity):
+        with self._using(identity), self._lock(_ADDING, fcntl.LOCK_SH):
             for blob, diff_id in zip(source.manifest.layers, names, strict=True):
-                skipped.update(dict.fromkeys(self._have_layer(source, blob, diff_id)))
+                self._have_layer(source, blob, diff_id)
             record = Record(
                 id=identity,
                 config=source.config.decode("utf-8", "replace"),
@@ -135,26 +109,24 @@ class LayerStore:
                 size=sum(self._layer_size(name) for name in names),
                 used=time.time(),
                 reference=source.reference,
-                skipped=tuple(skipped),
+                skipped=tuple(dict.fromkeys(text for name in names for text in self._left(name))),
             )
             with self._records() as records:
                 old = records.get(identity)
                 record = replace_tags(record, (*(old.tags if old else ()), *tags))
-                _take_names(records, tags)
+                take_names(records, tags)
                 records[identity] = record
-        self.evict()
+        with self._using(identity):  # larger than the bound it would be the next one to go
+            self.evict()
         return replace(record.image(), reference=source.reference or identity)
 
     def find(self, reference: str) -> Image | None:
-        """The image behind a name, a name with its tag, or an ID (six digits of it are enough)."""
-        records = self._read()
-        match = _ID.fullmatch(reference)
-        tagged = _with_tag(reference)
-        for record in records.values():
-            named = tagged in record.tags
-            if named or (match and record.id.removeprefix("sha256:").startswith(match[1])):
-                return record.image(reference)
-        return None
+        """The image behind a name, a name with its tag, or an ID (six digits of it are enough).
+
+        None, too, where several IDs begin so.
+        """
+        record = found(self._read(), reference)
+        return record.image(reference) if record else None
 
     def records(self) -> tuple[Record, ...]:
         """All images, the last used first."""
@@ -173,19 +145,30 @@ class LayerStore:
 
     @contextlib.contextmanager
     def using(self, image: Image) -> Iterator[None]:
-        """Keep an image's layers from being removed meanwhile."""
+        """Keep an image's layers from being removed meanwhile.
+
+        Raises:
+            ImageNotFoundError: another process just removed it.
+        """
         with self._using(image.id):
+            there = all(path.is_dir() for path in self.layers(image))
+            if not there or image.id not in self._read():
+                message = f"The image {display(image.reference)} was removed from the store."
+                raise ImageNotFoundError(message, hint="Try again: it will be added anew.")
             yield
 
     def tag(self, image: Image, tag: str) -> None:
         """Give an image one more name; another image loses it."""
         with self._records() as records:
-            _take_names(records, (tag,))
+            take_names(records, (tag,))
             record = records[image.id]
             records[image.id] = replace_tags(record, (*record.tags, tag))
 
     def remove_tag(self, tag: str) -> None:
-        """Take a name away; an image goes with its last one. No error if it is not there."""
+        """Take a name away; no error if it is not there. An image goes with its last one, unless it
+        is in use: then it stays as one without a name.
+        """
+        tag = with_tag(tag)
         with self._records() as records:
             for identity, record in list(records.items()):
                 if tag not in record.tags:
@@ -193,15 +176,17 @@ class LayerStore:
                 left = tuple(name for name in record.tags if name != tag)
                 records[identity] = msgspec.structs.replace(record, tags=left)
                 if not left:
-                    del records[identity]
+                    with contextlib.suppress(BlockingIOError), self._alone(identity):
+                        del records[identity]
         self._remove_unused_layers()
 
     def remove(self, identity: str) -> bool:
         """Remove an image with all of its names; False if it is in use, so that it stays."""
-        if self._is_used(identity):
+        try:
+            with self._alone(identity), self._records() as records:
+                records.pop(identity, None)
+        except BlockingIOError:
             return False
-        with self._records() as records:
-            records.pop(identity, None)
         self._remove_unused_layers()
         return True
 
@@ -224,17 +209,19 @@ class LayerStore:
             if not record.tags:
                 self.remove(record.id)
 
-    def _have_layer(self, source: ImageSource, blob: Descriptor, diff_id: str) -> Iterable[str]:
-        """Unpack one layer unless it is there; what could not be unpacked, in sentences."""
+    def _have_layer(self, source: ImageSource, blob: Descriptor, diff_id: str) -> None:
+        """Unpack one layer unless it is there."""
         final = self._layer(diff_id)
         with self._lock(f"layer-{_hex(diff_id)}", fcntl.LOCK_EX):
             if final.is_dir():
-                return ()
+                return
             partial = self.directory / "partial" / f"{_hex(diff_id)[:12]}-{session_id()}"
             try:
-                (partial / "fs").mkdir(parents=True, mode=0o755)
+                (partial / "fs").mkdir(parents=True)
+                (partial / "fs").chmod(0o755)
                 result = self._unpacked(source, blob, diff_id, partial / "fs")
                 (partial / "size").write_text(str(result.size), encoding="ascii")
+                (partial / "skipped").write_bytes(msgspec.json.encode(result.skipped))
                 with INTERRUPTS.deferred():
                     partial.rename(final)
             except OSError as error:
@@ -242,7 +229,6 @@ class LayerStore:
             finally:
                 if partial.exists():
                     remove(partial, self.users)
-            return tuple(f"{text} ({count})" for text, count in sorted(result.skipped.items()))
 
     def _unpacked(
         self, source: ImageSource, blob: Descriptor, diff_id: str, directory: Path
@@ -254,6 +240,8 @@ class LayerStore:
                 INTERRUPTS.check()
                 digest.update(data)
                 yield data
+            # The mark of an archive's end, which some lack; the digest tells what was cut off.
+            yield bytes(_END_MARK)
 
         with source.open(blob) as file:
             chunks = counted()
@@ -277,7 +265,24 @@ class LayerStore:
         except (OSError, ValueError):
             return 0
 
+    def _left(self, diff_id: str) -> tuple[str, ...]:
+        """What of a layer could not be unpacked, in sentences."""
+        try:
+            data = (self._layer(diff_id) / "skipped").read_bytes()
+            counts = msgspec.json.decode(data, type=dict[str, int])
+        except (OSError, msgspec.DecodeError):
+            return ()
+        return tuple(f"{text} ({count})" for text, count in sorted(counts.items()))
+
     def _remove_unused_layers(self) -> None:
+        """Not while an image is being added: its layers are there before it is on the list."""
+        with (
+            contextlib.suppress(BlockingIOError),
+            self._lock(_ADDING, fcntl.LOCK_EX | fcntl.LOCK_NB),
+        ):
+            self._remove_unneeded()
+
+    def _remove_unneeded(self) -> None:
         needed = {_hex(name) for record in self._read().values() for name in record.layers}
         for path in (self.directory / "layers").iterdir():
             if path.name in needed:
@@ -290,12 +295,15 @@ class LayerStore:
                 path.rename(gone)
                 remove(gone, self.users)
 
-    def _is_used(self, identity: str) -> bool:
-        try:
-            with self._lock(f"image-{_hex(identity)}", fcntl.LOCK_EX | fcntl.LOCK_NB):
-                return False
-        except BlockingIOError:
-            return True
+    @contextlib.contextmanager
+    def _alone(self, identity: str) -> Iterator[None]:
+        """Have an image that nobody uses.
+
+        Raises:
+            BlockingIOError: it is in use.
+        """
+        with self._lock(f"image-{_hex(identity)}", fcntl.LOCK_EX | fcntl.LOCK_NB):
+            yield
 
     @contextlib.contextmanager
     def _using(self, identity: str) -> Iterator[None]:
@@ -340,84 +348,17 @@ class LayerStore:
 
 
 def default_directory() -> Path:
-    """``slimpy`` below XDG_CACHE_HOME, or below ``~/.cache``."""
-    top = os.environ.get("XDG_CACHE_HOME")
-    return (Path(top) if top and top.startswith("/") else Path.home() / ".cache") / "slimpy"
-
-
-def decompressed(file: BinaryIO, name: str) -> Iterator[bytes]:
-    """A layer's archive out of a blob: gzip, zstd, or neither, by its first bytes.
+    """``slimpy`` below XDG_CACHE_HOME, or below ``~/.cache``.
 
     Raises:
-        SourceError: it is damaged.
+        OutputError: there is neither that nor a home directory.
     """
-    first = file.read(_PIECE)
-    if first.startswith(_ZSTD):
-        yield from zstd.decompressed(_Again(first, file), name)  # type: ignore[arg-type]
-    elif first.startswith(_GZIP):
-        yield from _gunzipped(first, file, name)
-    else:
-        while first:
-            yield first
-            first = file.read(_PIECE)
-
-
-def _gunzipped(data: bytes, file: BinaryIO, name: str) -> Iterator[bytes]:
-    """Members of a gzip stream, one after the other."""
-    reader = zlib.decompressobj(wbits=31)
+    top = os.environ.get("XDG_CACHE_HOME")
     try:
-        while data:
-            yield reader.decompress(data, _PIECE)
-            while reader.unconsumed_tail:
-                yield reader.decompress(reader.unconsumed_tail, _PIECE)
-            if reader.eof:
-                data = reader.unused_data or file.read(_PIECE)
-                reader = zlib.decompressobj(wbits=31)
-                if not data.strip(b"\0"):
-                    data = b""
-            else:
-                data = file.read(_PIECE)
-                if not data:
-                    message = f"The layer {name} ends in the middle of its gzip stream."
-                    raise SourceError(message, hint="Fetch or save the image again.")
-    except zlib.error as error:
-        message = f"The layer {name} is no whole gzip stream: {error}."
-        raise SourceError(message, hint="Fetch or save the image again.") from error
-    for _ in iter(lambda: file.read(_PIECE), b""):  # to its end, where the digest is checked
-        pass
-
-
-class _Again:
-    """A file of which the first bytes were read already."""
-
-    def __init__(self, first: bytes, file: BinaryIO) -> None:
-        self._first = first
-        self._file = file
-
-    def read(self, size: int = -1) -> bytes:
-        if not self._first:
-            return self._file.read(size)
-        count = len(self._first) if size < 0 else size
-        data, self._first = self._first[:count], self._first[count:]
-        return data
-
-
-def replace_tags(record: Record, tags: Iterable[str]) -> Record:
-    """The record with these names, each once."""
-    return msgspec.structs.replace(record, tags=tuple(dict.fromkeys(map(_with_tag, tags))))
-
-
-def _take_names(records: dict[str, Record], tags: Iterable[str]) -> None:
-    """A name belongs to one image only."""
-    taken = set(map(_with_tag, tags))
-    for identity, record in list(records.items()):
-        if taken & set(record.tags):
-            left = tuple(name for name in record.tags if name not in taken)
-            records[identity] = msgspec.structs.replace(record, tags=left)
-
-
-def _with_tag(name: str) -> str:
-    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+        return (Path(top) if top and top.startswith("/") else Path.home() / ".cache") / "slimpy"
+    except RuntimeError as error:
+        message = "There is no place for the store of images: this user has no home directory."
+        raise OutputError(message, hint="Set XDG_CACHE_HOME to a directory.") from error
 
 
 def _hex(digest: str) -> str:

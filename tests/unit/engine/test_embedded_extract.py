@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from slimpy.engine.embedded.extract import SKIPPED, Unpacker
+from slimpy.engine.embedded import extract
+from slimpy.engine.embedded.extract import OBEYED, SKIPPED, UNSET, Unpacker
 from slimpy.errors import SourceError
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other users")
@@ -181,3 +182,101 @@ def test_devices_are_for_root_only(unpack: Callable[..., Path]) -> None:
     assert unpack.skipped == {SKIPPED: 1}  # type: ignore[attr-defined]
     place = unpack(device)
     assert stat.S_ISCHR((place / "null").stat().st_mode)
+
+
+IMPOSSIBLE: dict[str, tuple[Member, ...]] = {
+    "a zero byte in a name": (member("x", pax_headers={"path": "a\0b"}),),
+    "a zero byte in a directory's name": (member("x", pax_headers={"path": "a\0b/c"}),),
+    "a zero byte in a link": (link("x", "y", pax_headers={"linkpath": "a\0b"}),),
+    "a zero byte in an attribute's name": (
+        member("x", pax_headers={"SCHILY.xattr.user.a\0b": "v"}),
+    ),
+    "a link to nothing": (link("x", ""),),
+    "a link of unbelievable length": (link("x", "y" * 5000),),
+    "a name that is too long": (member("n" * 300),),
+    "a path that is too long": (member("d/" * 3000 + "x"),),
+    "an owner beyond all ids": (member("x", uid=2**40),),
+    "the owner that means none": (member("x", gid=2**32 - 1),),
+    "a file of a petabyte": (
+        member(
+            "x",
+            b"0\n".ljust(512, b"\0"),
+            pax_headers={
+                "GNU.sparse.major": "1",
+                "GNU.sparse.minor": "0",
+                "GNU.sparse.realsize": str(1 << 50),
+            },
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_what_cannot_be_is_one_clear_error(name: str, unpack: Callable[..., Path]) -> None:
+    with pytest.raises(SourceError, match=r"^A layer of the image cannot be unpacked: "):
+        unpack(*IMPOSSIBLE[name])
+
+
+def test_a_tree_of_any_depth_is_made_and_replaced(unpack: Callable[..., Path]) -> None:
+    """A thousand levels end functions that call themselves."""
+    levels = 1900
+    deep = [member("a/" * depth + "x", b"x") for depth in range(1, levels, 300)]
+    place = unpack(*deep, member("a", b"now a file"))
+    assert (place / "a").read_bytes() == b"now a file"
+    assert [path.name for path in place.iterdir()] == ["a"]
+
+
+def test_a_directory_that_was_replaced_does_not_come_back(unpack: Callable[..., Path]) -> None:
+    place = unpack(
+        directory("c", mode=0o711),
+        link("l", "c"),
+        directory("l/sub"),
+        link("l", "nowhere"),
+        directory("d", mode=0o700),
+        link("d", "c"),
+    )
+    assert (place / "l").readlink() == Path("nowhere")
+    assert (place / "d").readlink() == Path("c")
+    assert stat.S_IMODE((place / "c").stat().st_mode) == 0o711  # not that of d
+
+
+def test_a_replaced_directory_leaves_its_parent_open(unpack: Callable[..., Path]) -> None:
+    """Descriptors have other numbers when they are opened again: nothing may hold on to one."""
+    spare = os.open("/", os.O_RDONLY)
+    at_once = os.open("/", os.O_RDONLY)
+    os.close(spare)
+    try:
+        place = unpack(directory("p"), member("p/d/f", b"x"), member("p/d", b"y"))
+    finally:
+        os.close(at_once)
+    assert (place / "p/d").read_bytes() == b"y"
+
+
+def test_what_overlayfs_would_obey_and_what_is_too_large_is_counted(
+    unpack: Callable[..., Path],
+) -> None:
+    place = unpack(
+        member("a", pax_headers={"SCHILY.xattr.user.overlay.whiteout": "y"}),
+        member("b", pax_headers={"SCHILY.xattr.user.big": "v" * 70_000}),
+        member("c", mtime=1, pax_headers={"mtime": "9" * 19}),
+    )
+    assert unpack.skipped == {OBEYED: 1, UNSET: 1}  # type: ignore[attr-defined]
+    assert not os.listxattr(place / "a") and not os.listxattr(place / "b")
+    assert (place / "c").stat().st_mtime > 1 << 33
+
+
+def test_a_name_with_a_slash_is_a_directory_in_old_archives(unpack: Callable[..., Path]) -> None:
+    assert (unpack(member("old/"), member("old/x", b"x")) / "old/x").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("bound", ["MOST_ENTRIES", "LARGEST", "MOST_ATTRIBUTES"])
+def test_a_layer_is_bounded(
+    bound: str, unpack: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = {"SCHILY.xattr.user.note": "n" * 60}
+    members = [directory(f"d{n}", pax_headers=note) for n in range(3)] + [member("f", b"x" * 200)]
+    monkeypatch.setattr(extract, bound, 4 if bound == "MOST_ENTRIES" else 200)
+    unpack(*members)
+    monkeypatch.setattr(extract, bound, 3 if bound == "MOST_ENTRIES" else 179)
+    with pytest.raises(SourceError, match=r"it has|its directories have"):
+        unpack(*members)
