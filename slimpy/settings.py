@@ -45,6 +45,23 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeFlags:
+    """The options that say how an image is probed, as they were given; None: not given."""
+
+    probe_file: Path | None = None
+    http: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+    variables: tuple[str, ...] = ()
+    ready: str | None = None
+    ready_timeout: float | None = None
+    crawl: bool | None = None
+    crawl_depth: int | None = None
+    crawl_pages: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BuildOptions:
     """Everything `slim build` needs to know; ``repair`` is the number of rounds in which missing
     things are added.
@@ -54,6 +71,7 @@ class BuildOptions:
     tag: str
     report_directory: Path
     plan: Plan = field(default_factory=Plan)
+    flags: ProbeFlags = field(default_factory=ProbeFlags)  # of which the plan was made
     wishes: Wishes = field(default_factory=Wishes)
     level: Level = Level.BALANCED
     disabled: frozenset[Rule] = frozenset()  # rules left out, to measure them

@@ -162,6 +162,7 @@ def command(
             outputs=goal.outputs,
             store=goal.store,
             plan=plan_of(flags),
+            flags=flags,
             wishes=project.wishes.and_also(wishes),
             level=level or project.level or Level.BALANCED,
             repair=_first(repair, project.repair, 3),

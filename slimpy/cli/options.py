@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from slimpy.errors import ProbeFileError, UsageError
+from slimpy.settings import ProbeFlags
 
 if TYPE_CHECKING:
     from probes.model import Plan
@@ -73,23 +74,6 @@ _OPTIONS = (
         help="At most N pages.  [default: 50]",
     ),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeFlags:
-    """The values of these options, as click gives them."""
-
-    probe_file: Path | None
-    http: tuple[str, ...]
-    commands: tuple[str, ...]
-    runs: tuple[str, ...]
-    ports: tuple[int, ...]
-    variables: tuple[str, ...]
-    ready: str | None
-    ready_timeout: float | None
-    crawl: bool | None
-    crawl_depth: int | None
-    crawl_pages: int | None
 
 
 def probe_options(command: Callable[..., Any]) -> Callable[..., Any]:

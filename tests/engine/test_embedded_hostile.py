@@ -84,7 +84,7 @@ def outside() -> Iterator[Path]:
 def mounts() -> list[str]:
     """What is mounted on this machine and could be ours; other engines may be at work."""
     lines = Path("/proc/self/mounts").read_text().splitlines()
-    return [line for line in lines if "slimpy" in line]
+    return [line for line in lines if "slimpy" in line and "/var/lib/" not in line]
 
 
 def image(engine: EmbeddedEngine, members: dict[str, Any], **config: Any) -> Any:
