@@ -7,19 +7,20 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from probes.errors import ProbeError
-from probes.model import Plan, Trace, TraceWarning
+from probes.model import Activity, Plan, Trace, TraceWarning
 from slimpy import __version__
 from slimpy.engine import deliver
 from slimpy.engine.acquire import acquired
 from slimpy.engine.deliver import Delivered
 from slimpy.engine.interrupts import INTERRUPTS
-from slimpy.engine.observe import Observer
+from slimpy.engine.observe import Observation, Observer
 from slimpy.engine.protocol import Confinement, Engine, Workspace
 from slimpy.engine.session import scratch_directory
-from slimpy.errors import TraceError
+from slimpy.errors import ReportError, TraceError
 from slimpy.events import Progress, Stopwatch
 from slimpy.harden import seccomp
 from slimpy.harden.forms.bundle import bundle
@@ -30,19 +31,21 @@ from slimpy.keep import packages
 from slimpy.keep.coverage import coverage
 from slimpy.keep.scene import Scene
 from slimpy.keep.weights import weigh
-from slimpy.model import Image, KeepSet, display, epoch
+from slimpy.model import Image, ImagePath, KeepSet, Reason, display, epoch
 from slimpy.pack.layer import Packed
-from slimpy.report import document
+from slimpy.report import buildfile, document
 from slimpy.sbom import components, cyclonedx
 from slimpy.sbom.catalogue import survey
 from slimpy.settings import BuildOptions, checked_tag, default_tag
-from slimpy.traces import load, merged
+from slimpy.traces import SavedTrace, encode, load, merged
 from slimpy.verify.check import Checked, check_confined
 from slimpy.verify.failures import as_slim_error, check_original
 from slimpy.verify.prove import TOOLBOX, Attempt, Confiner, Original, Prover, keep_files
 
 if TYPE_CHECKING:
     from slimpy.image.registry.access import Access
+
+NOTHING: Mapping[ImagePath, tuple[Reason, ...]] = MappingProxyType({})
 
 
 def build(
@@ -60,11 +63,60 @@ def build(
     Raises:
         SlimError: the original cannot be used, the engine failed, or something cannot be written.
     """
+    saved = [load(file) for file in options.traces]
+
+    def traced(workspace: Workspace, image: Image) -> Trace:
+        return merged(_trace(workspace, options.plan, image, progress), saved, image)
+
+    return _built(engine, options, progress, access, traced)
+
+
+def restore(
+    engine: Engine,
+    options: BuildOptions,
+    saved: SavedTrace,
+    missing: Mapping[ImagePath, tuple[Reason, ...]],
+    progress: Progress,
+    *,
+    access: Access | None = None,
+) -> document.Report:
+    """Build again from the trace of an earlier build: nothing is traced, the rest is the same.
+
+    The original answers the probes once more, untraced: its answers are not saved, and those of
+    another day may differ by themselves.
+
+    Args:
+        missing: what the slim image of that build had missed at first.
+
+    Raises:
+        ReportError: the image is not the one that was traced.
+        SlimError: see `build`.
+    """
+
+    def recalled(workspace: Workspace, image: Image) -> Trace:
+        if image.id != saved.image:
+            message = f"{display(options.reference)} is another image now than when it was traced."
+            raise ReportError(message, hint="Build it again; see --keep and --keep-package.")
+        free = _seen(workspace, options.plan, image, progress, ports=saved.ports)
+        empty = Trace(image.id, Activity(), free.exchanges, free.ports)
+        return merged(empty, [saved], image)
+
+    return _built(engine, options, progress, access, recalled, "ask", missing)
+
+
+def _built(
+    engine: Engine,
+    options: BuildOptions,
+    progress: Progress,
+    access: Access | None,
+    traced: Callable[[Workspace, Image], Trace],
+    stage_name: str = "trace",
+    missing: Mapping[ImagePath, tuple[Reason, ...]] = NOTHING,
+) -> document.Report:
     watch = Stopwatch(progress)
     with contextlib.ExitStack() as stack:
         stack.enter_context(document.reserved(options.report_directory))
         deliver.check([references.parse_destination(text) for text in options.outputs])
-        saved = [load(file) for file in options.traces]
         with watch.stage("image") as stage:
             image = stack.enter_context(_acquired(engine, options, access))
             stage.summary = _image_summary(image)
@@ -76,15 +128,15 @@ def build(
         with watch.stage("index") as stage:
             tree = _index(workspace, image)
             stage.summary = f"{len(tree):,} paths"
-        with watch.stage("trace") as stage:
-            trace = merged(_trace(workspace, options.plan, image, progress), saved, image)
+        with watch.stage(stage_name) as stage:
+            trace = traced(workspace, image)
             stage.summary = _trace_summary(trace)
         contents = stack.enter_context(Spool(workspace.archive, scratch, tree))
         original = Original(image, tree, contents, trace)
         with watch.stage("decide") as stage:
-            keep = keep_files(original, options)
+            keep = keep_files(original, options, missing)
             stage.summary = f"{len(keep.reasons):,} of {len(tree):,} paths kept"
-        prover = Prover(engine, workspace, original, options, scratch, watch)
+        prover = Prover(engine, workspace, original, options, scratch, watch, missing)
         with (
             prover.proven(keep) as attempt,
             _delivered(prover, attempt, access) as (delivered, put),
@@ -207,13 +259,7 @@ def _trace(
     *,
     accompany: Callable[[Mapping[int, tuple[str, int]]], None] | None = None,
 ) -> Trace:
-    observer = Observer(workspace, plan, traced=True, tell=progress.update, accompany=accompany)
-    try:
-        seen = observer.observe(image)
-    except ProbeError as error:
-        raise as_slim_error(error, image.reference) from error
-    if accompany is None or seen.exchanges:
-        check_original(seen.exchanges, seen.log)
+    seen = _seen(workspace, plan, image, progress, traced=True, accompany=accompany)
     if not seen.activity.complete:
         message = "The tracer ended before the app did, so files that the app used may be unknown."
         raise TraceError(message, hint="Was it killed, or out of memory? Run the command again.")
@@ -225,6 +271,29 @@ def _trace(
         uids=seen.identities,
         warnings=seen.warnings,
     )
+
+
+def _seen(
+    workspace: Workspace,
+    plan: Plan,
+    image: Image,
+    progress: Progress,
+    *,
+    traced: bool = False,
+    ports: tuple[int, ...] = (),
+    accompany: Callable[[Mapping[int, tuple[str, int]]], None] | None = None,
+) -> Observation:
+    """What the original does and answers; it must pass its own probes."""
+    observer = Observer(
+        workspace, plan, traced=traced, ports=ports, tell=progress.update, accompany=accompany
+    )
+    try:
+        seen = observer.observe(image)
+    except ProbeError as error:
+        raise as_slim_error(error, image.reference) from error
+    if accompany is None or seen.exchanges:
+        check_original(seen.exchanges, seen.log)
+    return seen
 
 
 def _trace_summary(trace: Trace) -> str:
@@ -317,13 +386,23 @@ def _settle(
             owned.owners,
             options.report_directory,
             bundle(attempt.hardening),
-            inventories,
+            {**inventories, **_again(prover, attempt)},
         )
         if tagged and options.store:
             engine.tag(attempt.image, options.tag)
         put()
         INTERRUPTS.conclude()
     return report
+
+
+def _again(prover: Prover, attempt: Attempt) -> dict[str, str | bytes]:
+    """What `restore` needs: the trace and the settings, as files."""
+    original = prover.original
+    missing = attempt.candidate.missing
+    return {
+        buildfile.TRACE: encode(original.trace, original.image),
+        buildfile.FILE: buildfile.encode(prover.options, original.image, missing),
+    }
 
 
 def _inventories(

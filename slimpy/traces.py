@@ -39,13 +39,10 @@ class SavedTrace:
     warnings: tuple[TraceWarning, ...]
 
 
-def save(trace: Trace, image: Image, file: Path) -> None:
-    """Write a trace, compressed; the same trace gives the same bytes.
+def encode(trace: Trace, image: Image) -> bytes:
+    """A trace as a file, compressed; the same trace gives the same bytes.
 
     Answers of the app are left out: they may be private, and a build asks again.
-
-    Raises:
-        OutputError: the file cannot be written.
     """
     value = SavedTrace(
         schema=SCHEMA,
@@ -61,8 +58,17 @@ def save(trace: Trace, image: Image, file: Path) -> None:
     )
     # JSON of the standard library writes lone surrogates (undecodable bytes in names) as escapes.
     text = json.dumps(msgspec.to_builtins(value), sort_keys=True, separators=(",", ":"))
+    return gzip.compress(text.encode("ascii"), mtime=0)
+
+
+def save(trace: Trace, image: Image, file: Path) -> None:
+    """Write a trace.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
     try:
-        file.write_bytes(gzip.compress(text.encode("ascii"), mtime=0))
+        file.write_bytes(encode(trace, image))
     except OSError as error:
         message = f"The trace cannot be written to {file}: {error.strerror}."
         raise OutputError(message, hint="Name another file with --output.") from error

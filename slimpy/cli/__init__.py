@@ -17,6 +17,7 @@ VERBS = {
     "profile": "Write a proven hardening bundle for an image as it is.",
     "harden": "Check an image under a hardening bundle.",
     "why": "Say why a path was kept or removed.",
+    "restore": "Bring removed paths or packages back, without tracing again.",
     "diff": "Say what is different between two images, or two reports.",
     "xray": "Say what is in an image, layer by layer, and who put it there.",
     "sbom": "List the packages in an image, or those before and after a build.",

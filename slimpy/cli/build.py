@@ -13,13 +13,14 @@ from slimpy.cli import configuration
 from slimpy.cli.ending import errors_as_json
 from slimpy.cli.engines import engine_for, engine_option, registry_options
 from slimpy.cli.goals import ALL, checked_platform, goal_of
-from slimpy.cli.options import FilePath, ProbeFlags, plan_of, probe_options
+from slimpy.cli.options import FilePath, plan_of, probe_options
 from slimpy.cli.wishes import wish_options
 from slimpy.engine.choice import EngineName
 from slimpy.errors import VerificationError
 from slimpy.model import Level, Rule
 from slimpy.settings import (
     BuildOptions,
+    ProbeFlags,
     Wishes,
     default_report_directory,
 )

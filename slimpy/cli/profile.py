@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from slimpy.cli.engines import access_of, engine_for, engine_option
-from slimpy.cli.options import FilePath, ProbeFlags, plan_of, probe_options
+from slimpy.cli.options import FilePath, plan_of, probe_options
 from slimpy.engine.choice import EngineName
 from slimpy.errors import VerificationError
 from slimpy.model import display
-from slimpy.settings import BuildOptions, default_report_directory
+from slimpy.settings import BuildOptions, ProbeFlags, default_report_directory
 
 
 @click.command("profile")

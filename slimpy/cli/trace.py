@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 
 from slimpy.cli.engines import access_of, engine_for, engine_option
-from slimpy.cli.options import FilePath, ProbeFlags, plan_of, probe_options
+from slimpy.cli.options import FilePath, plan_of, probe_options
 from slimpy.engine.choice import EngineName
 from slimpy.errors import ProbeFailedError, UsageError
-from slimpy.settings import default_trace_file
+from slimpy.settings import ProbeFlags, default_trace_file
 
 HOST_COMMAND_SECONDS = 3600.0
 

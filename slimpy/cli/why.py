@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from slimpy.cli.ending import errors_as_json
-from slimpy.errors import ReportError
 
 if TYPE_CHECKING:
     from slimpy.report.whys import Why
@@ -35,7 +34,7 @@ def command(paths: tuple[str, ...], report: Path | None, tree: bool | None, as_j
     with errors_as_json(as_json):
         from slimpy.report import keepfile, whys
 
-        loaded = keepfile.load(report or _only_report(Path("slim-report")))
+        loaded = keepfile.load(report or keepfile.only(Path("slim-report")))
         found = tuple(dict.fromkeys(each for path in paths for each in whys.found(loaded, path)))
     if as_json:
         click.echo(whys.encode(tuple(whys.why(loaded, path) for path in found)), nl=False)
@@ -58,11 +57,3 @@ def _list(items: tuple[Why, ...]) -> None:
         click.echo(whys.brief(item))
     kept = sum(item.state in ("kept", "name-only") for item in items)
     click.echo(f"{len(items):,} paths, {kept:,} of them kept")
-
-
-def _only_report(top: Path) -> Path:
-    found = sorted(file.parent for file in top.glob("*/report.json")) if top.is_dir() else []
-    if len(found) == 1:
-        return found[0]
-    message = f"There are {len(found)} reports below {top}; which one is meant?"
-    raise ReportError(message, hint="Name it: slim why PATH --report DIR")

@@ -23,7 +23,7 @@ from slimpy.report.tables import KEPT, REMOVED, kept_lines, removed_lines
 SECCOMP = "seccomp.json"
 TEXT = "report.txt"
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+_NOTHING: Mapping[str, str | bytes] = MappingProxyType({})
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -35,19 +35,19 @@ def write(
     owners: Mapping[ImagePath, str],
     directory: Path,
     forms: Mapping[str, str],
-    more: Mapping[str, str] = _NOTHING,
+    more: Mapping[str, str | bytes] = _NOTHING,
 ) -> None:
     """Write all files of a report; an earlier report's files are replaced.
 
     All are written beside their place first and then renamed, the document last: whoever finds a
     document finds the lists that belong to it. ``owners`` is path -> package, ``forms`` file name
-    -> text of the hardening bundle, and ``more`` that of further files.
+    -> text of the hardening bundle, and ``more`` the contents of further files.
 
     Raises:
         OutputError: the directory cannot be written.
         DiskFullError: there is no space left.
     """
-    parts: tuple[tuple[str, Iterable[str]], ...] = (
+    parts: tuple[tuple[str, Iterable[str | bytes]], ...] = (
         (KEPT, kept_lines(keep, tree)),
         (REMOVED, removed_lines(keep, tree, owners)),
         (SECCOMP, (to_json(profile),)),
@@ -137,9 +137,9 @@ def temporary(directory: Path, name: str) -> Path:
     return final.with_name(f".{final.name}.{os.getpid()}.part")
 
 
-def _write_lines(path: Path, lines: Iterable[str]) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(lines)
+def _write_lines(path: Path, lines: Iterable[str | bytes]) -> None:
+    with path.open("wb") as file:
+        file.writelines(line.encode() if isinstance(line, str) else line for line in lines)
 
 
 @contextmanager

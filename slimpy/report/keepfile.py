@@ -109,6 +109,19 @@ def load(directory: Path) -> LoadedReport:
     return LoadedReport(report, keep, removed, frozenset(links))
 
 
+def only(top: Path) -> Path:
+    """The one report below a directory.
+
+    Raises:
+        ReportError: there is none, or there are several.
+    """
+    found = sorted(file.parent for file in top.glob("*/report.json")) if top.is_dir() else []
+    if len(found) == 1:
+        return found[0]
+    message = f"There are {len(found)} reports below {top}; which one is meant?"
+    raise ReportError(message, hint="Name it: --report DIR")
+
+
 @dataclass(frozen=True, slots=True)
 class _Kept:
     type: str

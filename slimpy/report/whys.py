@@ -153,7 +153,8 @@ def _removed(loaded: LoadedReport, path: ImagePath) -> str:
 
 
 def _to_gain(loaded: LoadedReport, path: ImagePath) -> Iterator[str]:
-    yield f"To keep it: --keep {_quoted(path)}"
+    yield f"To bring it back: slim restore {_quoted(path)}"
+    yield f"To keep it in every build: --keep {_quoted(path)}"
     package = loaded.removed[path].package
     if package:
         yield f"With its package: --keep-package {_quoted(package.split()[0])}"

@@ -131,6 +131,7 @@ class Prover:
     options: BuildOptions
     scratch: Path
     watch: Stopwatch
+    missing: Mapping[ImagePath, tuple[Reason, ...]] = field(default_factory=dict)  # known before
 
     @contextlib.contextmanager
     def proven(self, keep: KeepSet) -> Iterator[Attempt]:
@@ -189,6 +190,7 @@ class Prover:
             capabilities=capabilities.candidates(activity, account),
             no_new_privileges=not setuid,
             read_only=not places.impossible,
+            missing=self.missing,
             widened=tuple(reasons),
         )
 

@@ -48,11 +48,14 @@ STAGES: Mapping[str, str] = MappingProxyType(
         "image": "look the image up",
         "index": "list every path",
         "trace": "run the original under the tracer, with the probes",
+        "ask": "run the original with the probes; its trace is an earlier one",
         "decide": "decide what to keep",
         "pack": "write the slim image",
         "prove": "ask the slim image the same, confined",
         "diagnose": "trace the slim image to find what it missed",
         "owners": "which package owns which path",
+        "packages": "which packages are left",
+        "outputs": "write the slim image where it is wanted",
         "survey": "look for what the probes did not reach",
     }
 )
