@@ -47,12 +47,12 @@ def write(
         OutputError: the directory cannot be written.
         DiskFullError: there is no space left.
     """
-    parts: tuple[tuple[str, Iterable[str | bytes]], ...] = (
+    parts: tuple[tuple[str, Iterable[str] | bytes], ...] = (
         (KEPT, kept_lines(keep, tree)),
         (REMOVED, removed_lines(keep, tree, owners)),
         (SECCOMP, (to_json(profile),)),
         *((f"{BUNDLE}/{name}", (form,)) for name, form in forms.items()),
-        *((name, (form,)) for name, form in more.items()),
+        *((name, (form,) if isinstance(form, str) else form) for name, form in more.items()),
         (TEXT, (text.plain(report),)),
         (sarif.FILE, (sarif.of_report(report),)),
         (junit.FILE, (junit.of_report(report),)),
@@ -137,9 +137,12 @@ def temporary(directory: Path, name: str) -> Path:
     return final.with_name(f".{final.name}.{os.getpid()}.part")
 
 
-def _write_lines(path: Path, lines: Iterable[str | bytes]) -> None:
-    with path.open("wb") as file:
-        file.writelines(line.encode() if isinstance(line, str) else line for line in lines)
+def _write_lines(path: Path, lines: Iterable[str] | bytes) -> None:
+    if isinstance(lines, bytes):
+        path.write_bytes(lines)
+        return
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(lines)
 
 
 @contextmanager

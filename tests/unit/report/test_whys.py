@@ -89,10 +89,11 @@ def test_what_would_gain_a_path() -> None:
     removed = {P("/a b'c"): Removed("f", 5, "tools 1.0"), P("/d"): Removed("f", 5, "")}
     loaded = LoadedReport(build(outcome()), KeepSet({}), removed, frozenset())
     assert whys.why(loaded, P("/a b'c")).advice == (
-        "To keep it: --keep '/a b'\"'\"'c'",
+        "To bring it back: slim restore '/a b'\"'\"'c'",
+        "To keep it in every build: --keep '/a b'\"'\"'c'",
         "With its package: --keep-package tools",
     )
-    assert len(whys.why(loaded, P("/d")).advice) == 1
+    assert len(whys.why(loaded, P("/d")).advice) == 2
 
 
 def test_the_tree(loaded: LoadedReport) -> None:
