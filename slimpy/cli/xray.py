@@ -102,7 +102,16 @@ def _bounds() -> tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...]:
 @click.option("--paths", is_flag=True, help="With --json: also every path that each layer changes.")
 @click.option("--dockerfile", is_flag=True, help="Print only the Dockerfile of the history.")
 @click.option(
-    "--layer", type=click.IntRange(1), metavar="N", help="Print only what layer N changes."
+    "--layer",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Print only what layer N changes. With --interactive: start there.",
+)
+@click.option(
+    "-i",
+    "--interactive",
+    is_flag=True,
+    help="Look around in the layers and files, in this terminal.",
 )
 @click.option(
     "--top",
@@ -119,6 +128,12 @@ def _bounds() -> tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...]:
     " --no-secrets.",
 )
 @threshold_options
+@click.option(
+    "--detect-secrets",
+    "second",
+    is_flag=True,
+    help="Also let the library detect-secrets look into small files of settings.",
+)
 @click.option("--platform", metavar="OS/ARCH", help="Which image of a multi-platform one.")
 @click.option(
     "--config",
@@ -137,9 +152,11 @@ def command(
     paths: bool,
     dockerfile: bool,
     layer: int | None,
+    interactive: bool,
     top: int,
     ci: bool,
     bounds: Thresholds,
+    second: bool,
     platform: str | None,
     config: Path | None,
     plain_http: bool,
@@ -152,21 +169,28 @@ def command(
     docker://NAME; these need no engine. A threshold that is given and broken ends with 21.
     """
     from slimpy import __version__
-    from slimpy.xray import document, text
+    from slimpy.xray import detectors, document, text
     from slimpy.xray.inspect import inspected
     from slimpy.xray.judge import judged
 
     with errors_as_json(as_json):
+        if interactive:
+            _check_interactive(as_json=as_json, dockerfile=dockerfile)
         if ci:
             bounds = _for_ci(bounds, config)
         access = access_of(plain_http=plain_http, ca_file=ca_file)
         with _source(image, engine, _platform(platform), access) as source:
-            found, stack = inspected(source, _progress if sys.stderr.isatty() else _silent)
+            progress = _progress if sys.stderr.isatty() else _silent
+            found, stack = inspected(source, progress, detectors.opinion() if second else None)
         if layer is not None and layer > len(found.layers):
             message = f"There is no layer {layer}; the image has {len(found.layers)}."
             raise UsageError(message)
     judgements = judged(found, bounds)
-    if as_json:
+    if interactive:
+        from slimpy.xray.interactive.app import explore
+
+        explore(found, stack, (layer or 1) - 1)
+    elif as_json:
         whole = stack if paths else None
         encoded = document.encode(__version__, found, judgements, paths=whole)
         click.echo(encoded, nl=False)
@@ -185,6 +209,26 @@ def command(
             message = f"The image {found.reference} breaks the threshold {names}."
         raise ThresholdError(message, details=details)
     return 0
+
+
+def _check_interactive(*, as_json: bool, dockerfile: bool) -> None:
+    """Say at once what `--interactive` lacks, before an image is read.
+
+    Raises:
+        UsageError: the options contradict each other, there is no terminal, or no library for it.
+    """
+    if as_json or dockerfile:
+        other = "--json" if as_json else "--dockerfile"
+        message = f"--interactive shows the image in the terminal, {other} prints it."
+        raise UsageError(message, hint="Give one of the two.")
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        message = "--interactive needs a terminal for its input and its output."
+        raise UsageError(message, hint="Leave it out to have the result printed.")
+    try:
+        import textual  # noqa: F401  # only whether it is there
+    except ImportError as error:
+        message = "--interactive needs a library that is not installed."
+        raise UsageError(message, hint="Install it: pip install 'slimpy[tui]'") from error
 
 
 def _for_ci(bounds: Thresholds, config: Path | None) -> Thresholds:

@@ -11,6 +11,7 @@ from slimpy.image import manifests
 from slimpy.image.oci import ImageSource
 from slimpy.model import FileType, display
 from slimpy.xray import history, secrets, software
+from slimpy.xray.detectors import Opinion
 from slimpy.xray.facts import (
     Duplicate,
     LayerFacts,
@@ -36,14 +37,19 @@ Progress = Callable[[int, int], None]
 
 
 def inspected(
-    source: ImageSource, progress: Progress = lambda _done, _all: None
+    source: ImageSource,
+    progress: Progress = lambda _done, _all: None,
+    opinion: Opinion | None = None,
 ) -> tuple[XRay, Stack]:
     """All there is to tell of an image, and its layers with every path.
+
+    Args:
+        opinion: what else is to look for secrets.
 
     Raises:
         SourceError: a layer is missing or damaged.
     """
-    notes = _Notes()
+    notes = _Notes(opinion)
     reader = LayerReader(notes.wanted, notes.look)
     layers: list[LayerMembers] = []
     total = len(source.manifest.layers)
@@ -68,7 +74,8 @@ def _checked(chunks: Iterable[bytes]) -> Iterator[bytes]:
 class _Notes:
     """What is noted of contents while they stream past."""
 
-    def __init__(self) -> None:
+    def __init__(self, opinion: Opinion | None) -> None:
+        self.opinion = opinion
         self.layer = 0
         self.texts: dict[str, bytes] = {}
         self.found: list[tuple[str, int, Found]] = []
@@ -88,7 +95,14 @@ class _Notes:
             else:
                 self.too_much += 1
         if secrets.is_wanted(len(data)) and len(self.found) < _MOST_SECRETS:
-            self.found += [(path, self.layer, item) for item in secrets.in_file(path, data)]
+            self.found += [(path, self.layer, item) for item in self._secrets(path, data)]
+
+    def _secrets(self, path: str, data: bytes) -> tuple[Found, ...]:
+        own = secrets.in_file(path, data)
+        if self.opinion is None:
+            return own
+        known = {item.line for item in own}
+        return own + tuple(item for item in self.opinion(path, data) if item.line not in known)
 
 
 def _result(source: ImageSource, layers: list[LayerMembers], stack: Stack, notes: _Notes) -> XRay:

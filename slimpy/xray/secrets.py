@@ -219,11 +219,12 @@ _FILES = (
 
 _KNOWN = frozenset(("config.json", "auth.json", "shadow", "shadow-", "npmrc"))
 
-_SETTINGS = re.compile(
+SETTINGS = re.compile(
     r"(?:.*/)?(?:\.env(?:\.[\w.-]+)?|[^/]*\.(?:env|ini|cfg|conf|cnf|config|properties|ya?ml|toml|"
     r"json|tfvars|tfstate)|credentials|secrets?(?:\.\w+)?|settings\.py|config\.php|wp-config\.php)",
     re.IGNORECASE,
 )
+"""Paths of files of settings."""
 _NAMES = (
     r"(?:[\w.-]{0,40}[_.-])?(?:pass(?:word|wd|phrase)?|pwd|secret(?:_?key)?|token|api_?key|"
     r"access_?key|private_?key|auth_?token|client_?secret|credentials?|key_?base|signing_?key|"
@@ -261,9 +262,19 @@ def is_wanted(size: int) -> bool:
     return 0 < size <= LARGEST
 
 
+def is_text(data: bytes) -> bool:
+    """Whether a file's beginning is that of a text."""
+    return b"\0" not in data[:_NUL_WITHIN]
+
+
+def is_aside(path: str) -> bool:
+    """Whether a path lies among tests, examples and documentation, or is a key made for tests."""
+    return bool(_ASIDE.search(path)) or path == _SNAKE_OIL
+
+
 def in_file(path: str, data: bytes) -> tuple[Found, ...]:
     """The secrets of one file, each once, in the order of their lines."""
-    if b"\0" in data[:_NUL_WITHIN]:
+    if not is_text(data):
         return ()
     found: dict[tuple[str, int], Found] = {}
     for item in islice(_in_file(path, data), _MOST_TRIED):
@@ -274,7 +285,7 @@ def in_file(path: str, data: bytes) -> tuple[Found, ...]:
 
 
 def _in_file(path: str, data: bytes) -> Iterator[Found]:
-    aside = bool(_ASIDE.search(path)) or path == _SNAKE_OIL
+    aside = is_aside(path)
     library = bool(_LIBRARIES.search(path))
     yield from _private_keys(data, aside)
     for token in _TOKENS:
@@ -291,7 +302,7 @@ def _in_file(path: str, data: bytes) -> Iterator[Found]:
             if name.fullmatch(path):
                 for match in pattern.finditer(data):
                     yield _found(kind, data, match.start(), mask(match[1]), aside)
-    if _SETTINGS.fullmatch(path) and not aside and not library:
+    if SETTINGS.fullmatch(path) and not aside and not library:
         for match in _ASSIGNED.finditer(data):
             if _is_secret_value(match[2]):
                 kind = f"value of {decoded(match[1])}"
