@@ -98,9 +98,11 @@ def document(version: str, rules: Sequence[SarifRule], results: Iterable[SarifRe
 
 
 def _rule(rule: SarifRule) -> dict[str, Any]:
+    # A name that only repeats the id must not be there (SARIF 2.1.0, 3.49.7).
+    name = {} if rule.name.lower() == rule.id.lower() else {"name": rule.name}
     return {
         "id": rule.id,
-        "name": rule.name,
+        **name,
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": rule.help or rule.title},
         "help": {"text": rule.help or rule.title},

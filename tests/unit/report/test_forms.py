@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 from markdown_it import MarkdownIt
+from sarif_pydantic import Sarif
 
 from benchmarks.documents import report_schema
 from slimpy.keep.coverage import CodeShare, Coverage, Route
@@ -75,7 +76,7 @@ SARIF: dict[str, Any] = {
         },
         "rule": {
             "type": "object",
-            "required": ["id", "name", "shortDescription", "fullDescription", "help"],
+            "required": ["id", "shortDescription", "fullDescription", "help"],
             "additionalProperties": False,
             "properties": {
                 "id": {"type": "string", "minLength": 1},
@@ -148,9 +149,11 @@ def checked_sarif(text: str) -> dict[str, Any]:
     """The run of a document, if it is SARIF; every result names the rule at its index."""
     document = json.loads(text)
     jsonschema.Draft202012Validator(SARIF).validate(document)
+    assert len(Sarif.model_validate_json(text).runs) == 1
     (run,) = document["runs"]
     rules = run["tool"]["driver"]["rules"]
     assert len({rule["id"] for rule in rules}) == len(rules)
+    assert not any(rule.get("name", "").lower() == rule["id"].lower() for rule in rules)
     for result in run["results"]:
         assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
     assert isinstance(run, dict)
