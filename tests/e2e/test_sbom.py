@@ -128,6 +128,35 @@ def record(name: str, ecosystem: str, package: str, severity: str) -> str:
     return json.dumps({"id": name, "affected": [affected], "database_specific": specific})
 
 
+def test_a_scan_before_and_after(report: Path, tmp_path: Path) -> None:
+    """Invented records: of what went, of what is left, and of no package of this image."""
+    osv = tmp_path / "osv"
+    osv.mkdir()
+    for text in (
+        record("GONE-1", "Debian:12", "perl", "CRITICAL"),
+        record("LEFT-1", "Debian:12", "glibc", "HIGH"),
+        record("LEFT-2", "PyPI", "flask", "LOW"),
+        record("ELSE-1", "Debian:12", "emacs", "HIGH"),
+    ):
+        (osv / f"{json.loads(text)['id']}.json").write_text(text)
+    done = slim("scan", str(report), "--osv", str(osv), "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    found = {item["id"]: (item["severity"], item["outcome"]) for item in told["vulnerabilities"]}
+    assert found == {
+        "GONE-1": ("critical", "removed"),
+        "LEFT-1": ("high", "there"),
+        "LEFT-2": ("low", "there"),
+    }
+    assert told["counts"]["critical"] == {"removed": 1}
+    assert told["of_build"] and told["packages"] > 100
+    shown = slim("scan", str(report), "--osv", str(osv))
+    assert "GONE-1" not in shown.stdout and shown.returncode == 0
+    for bound, code in (("critical", 0), ("high", 21)):
+        judged = slim("scan", str(report), "--osv", str(osv), "--fail-on", bound)
+        assert judged.returncode == code, judged.stderr
+
+
 def test_spdx_of_a_report(report: Path, tmp_path: Path) -> None:
     file = tmp_path / "out.spdx.json"
     done = slim("sbom", str(report), "--slim", "--format", "spdx", "--output", str(file))
