@@ -13,6 +13,7 @@ from slimpy.cli import configuration
 from slimpy.cli.ending import errors_as_json
 from slimpy.cli.engines import engine_for, engine_option, registry_options
 from slimpy.cli.goals import ALL, checked_platform, goal_of
+from slimpy.cli.names import IMAGE
 from slimpy.cli.options import FilePath, plan_of, probe_options
 from slimpy.cli.wishes import wish_options
 from slimpy.engine.choice import EngineName
@@ -34,7 +35,7 @@ T = TypeVar("T")
 
 
 @click.command("build")
-@click.argument("image")
+@click.argument("image", type=IMAGE)
 @click.option(
     "-t", "--tag", metavar="OUT", help="Name of the slim image.  [default: NAME.slim:TAG]"
 )

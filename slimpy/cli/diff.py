@@ -9,6 +9,7 @@ import click
 
 from slimpy.cli.ending import errors_as_json
 from slimpy.cli.engines import engine_for, engine_option, registry_options
+from slimpy.cli.names import IMAGE
 from slimpy.engine.choice import EngineName
 from slimpy.errors import FOUND, UsageError
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @click.command("diff")
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="B")
+@click.argument("first", type=IMAGE, metavar="A")
+@click.argument("second", type=IMAGE, metavar="B")
 @engine_option
 @registry_options
 @click.option("--all", "everything", is_flag=True, help="Show every change.")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from slimpy.cli.engines import access_of, engine_for, engine_option
+from slimpy.cli.names import IMAGE
 from slimpy.cli.options import FilePath, plan_of, probe_options
 from slimpy.engine.choice import EngineName
 from slimpy.errors import VerificationError
@@ -20,7 +21,7 @@ def command() -> None:
 
 
 @command.command("check")
-@click.argument("image")
+@click.argument("image", type=IMAGE)
 @click.option(
     "--profile",
     "directory",

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from slimpy.cli.engines import access_of, engine_for, engine_option
+from slimpy.cli.names import IMAGE
 from slimpy.cli.options import FilePath, plan_of, probe_options
 from slimpy.engine.choice import EngineName
 from slimpy.errors import VerificationError
@@ -15,7 +16,7 @@ from slimpy.settings import BuildOptions, ProbeFlags, default_report_directory
 
 
 @click.command("profile")
-@click.argument("image")
+@click.argument("image", type=IMAGE)
 @probe_options
 @engine_option
 @click.option(

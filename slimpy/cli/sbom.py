@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from slimpy.cli.engines import engine_for, engine_option, registry_options
+from slimpy.cli.names import IMAGE
 from slimpy.cli.options import FilePath
 from slimpy.engine.choice import EngineName
 
@@ -20,7 +21,7 @@ _FORMS = ("cyclonedx", "spdx")
 
 
 @click.command("sbom")
-@click.argument("image", metavar="IMAGE|REPORT")
+@click.argument("image", type=IMAGE, metavar="IMAGE|REPORT")
 @click.option(
     "--format",
     "form",

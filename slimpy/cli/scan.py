@@ -10,6 +10,7 @@ import click
 
 from slimpy.cli.ending import errors_as_json
 from slimpy.cli.engines import engine_option, registry_options
+from slimpy.cli.names import IMAGE
 from slimpy.cli.options import FilePath
 from slimpy.cli.sbom import inventory
 from slimpy.engine.choice import EngineName
@@ -25,7 +26,7 @@ _BOUNDS = ("critical", "high", "medium", "low", "negligible", "unknown")
 
 
 @click.command("scan")
-@click.argument("image", metavar="IMAGE|REPORT")
+@click.argument("image", type=IMAGE, metavar="IMAGE|REPORT")
 @click.option(
     "--osv", type=FilePath, metavar="DIR", help="OSV records: JSON files, or zip archives of them."
 )

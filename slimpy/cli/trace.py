@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from slimpy.cli.engines import access_of, engine_for, engine_option
+from slimpy.cli.names import IMAGE
 from slimpy.cli.options import FilePath, plan_of, probe_options
 from slimpy.engine.choice import EngineName
 from slimpy.errors import ProbeFailedError, UsageError
@@ -19,7 +20,7 @@ HOST_COMMAND_SECONDS = 3600.0
 
 
 @click.command("trace", context_settings={"ignore_unknown_options": False})
-@click.argument("image")
+@click.argument("image", type=IMAGE)
 @click.argument("host_command", nargs=-1, metavar="[-- COMMAND...]", type=click.UNPROCESSED)
 @probe_options
 @engine_option

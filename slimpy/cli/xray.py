@@ -13,6 +13,7 @@ import click
 from slimpy.cli import configuration
 from slimpy.cli.ending import errors_as_json
 from slimpy.cli.engines import access_of, engine_for, engine_option
+from slimpy.cli.names import IMAGE
 from slimpy.cli.options import FilePath
 from slimpy.engine.choice import EngineName
 from slimpy.errors import ThresholdError, UsageError
@@ -97,7 +98,7 @@ def _bounds() -> tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...]:
 
 
 @click.command("xray")
-@click.argument("image")
+@click.argument("image", type=IMAGE)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("--paths", is_flag=True, help="With --json: also every path that each layer changes.")
 @click.option("--dockerfile", is_flag=True, help="Print only the Dockerfile of the history.")

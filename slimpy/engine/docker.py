@@ -7,6 +7,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,6 +27,7 @@ from slimpy.engine.docker_export import exported
 from slimpy.engine.docker_import import imported
 from slimpy.engine.docker_workspace import DockerWorkspace
 from slimpy.engine.interrupts import INTERRUPTS
+from slimpy.engine.protocol import HistoryEntry
 from slimpy.engine.session import Session
 from slimpy.engine.traits import DOCKER
 from slimpy.errors import (
@@ -44,6 +46,7 @@ _TIMEOUT = 120.0
 FIRST_TIMEOUT = 20.0
 """Seconds that an engine may take to say that it is there."""
 _CHUNK = 1 << 20
+_LATEST = 253_402_300_800  # seconds: the year 10000
 
 
 class DockerEngine:
@@ -82,6 +85,13 @@ class DockerEngine:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def names(self) -> tuple[str, ...]:
+        """See Engine.names."""
+        with translated("listing the images"):
+            found = self._client.api.images()
+        names = {name for item in found for name in item.get("RepoTags") or ()}
+        return tuple(sorted(names - {"<none>:<none>"}))
 
     def inspect(self, reference: str, *, pull: bool = True) -> Image:
         """See Engine.inspect."""
@@ -131,6 +141,15 @@ class DockerEngine:
                 f"Use an engine on {image.architecture}, or pull the image for {self.architecture}."
             )
             raise PlatformError(message, hint=hint)
+
+    def history(self, image: Image) -> tuple[HistoryEntry, ...]:
+        """See Engine.history."""
+        with translated(f"reading the history of {image.reference}"):
+            try:
+                answers = self._client.api.history(image.id)
+            except APIError:  # an engine may not have it; nothing depends on it
+                return ()
+        return tuple(map(_history_entry, reversed(answers or ())))
 
     @contextlib.contextmanager
     def workspace(self, image: Image) -> Iterator[DockerWorkspace]:
@@ -228,3 +247,19 @@ def _image(reference: str, attributes: Any) -> Image:
         tags=tuple(attributes.get("RepoTags") or ()),
         layers=tuple((attributes.get("RootFS") or {}).get("Layers") or ()),
     )
+
+
+def _history_entry(answer: Any) -> HistoryEntry:
+    return HistoryEntry(
+        created_by=str(answer.get("CreatedBy") or ""),
+        comment=str(answer.get("Comment") or ""),
+        created=_moment(answer.get("Created")),
+        size=int(answer.get("Size") or 0),
+    )
+
+
+def _moment(seconds: Any) -> str:
+    """Seconds since the epoch in the form of RFC 3339; empty where they say nothing."""
+    if not isinstance(seconds, int) or not 0 < seconds < _LATEST:
+        return ""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"

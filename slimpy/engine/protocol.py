@@ -79,6 +79,21 @@ class Container(Target, Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One step that made an image, as its builder wrote it down: hostile texts, nothing cleaned.
+
+    ``size`` in bytes of the layer's files; ``empty`` tells that the step made no layer. None where
+    the engine does not tell.
+    """
+
+    created_by: str
+    comment: str = ""
+    created: str = ""
+    size: int | None = None
+    empty: bool | None = None
+
+
 class Workspace(Protocol):
     """One image under work: a pristine, never started container of it that serves listing and
     contents.
@@ -110,11 +125,19 @@ class Engine(Protocol):
     def architecture(self) -> str:
         """Of the machine that its containers run on, as images name it; empty where unknown."""
 
+    def names(self) -> tuple[str, ...]:
+        """The names of the images in its store, each with its tag, sorted."""
+
     def inspect(self, reference: str, *, pull: bool = True) -> Image:
         """The image behind a name, tag, digest or ID; pulled if missing and ``pull``.
 
         Raises:
             ImageNotFoundError, PlatformError, EngineUnavailableError
+        """
+
+    def history(self, image: Image) -> tuple[HistoryEntry, ...]:
+        """The steps that made an image, the first one first; no layer is read for it. Empty where
+        nothing is known of them.
         """
 
     def workspace(self, image: Image) -> AbstractContextManager[Workspace]:

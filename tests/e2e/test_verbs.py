@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,3 +92,20 @@ def test_a_bundle_that_is_not_there_is_an_error(image: str, tmp_path: Path) -> N
     done = slim("harden", "check", image, "--profile", str(tmp_path))
     assert done.returncode == 16
     assert "no hardening bundle" in done.stderr
+
+
+def test_a_shell_completes_the_names_of_images(image: str) -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "slimpy"],
+        env={
+            **os.environ,
+            "_SLIM_COMPLETE": "bash_complete",
+            "COMP_WORDS": f"slim build {image[:-2]}",
+            "COMP_CWORD": "2",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert f"plain,{image}" in said.stdout.splitlines()

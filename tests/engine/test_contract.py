@@ -66,6 +66,12 @@ def test_an_image_is_found_by_name_and_by_id(engine: Engine) -> None:
     assert named.os == "linux" and named.size > 10_000_000
 
 
+def test_names_are_those_of_the_store(engine: Engine) -> None:
+    names = engine.names()
+    assert any(name in (DEBIAN, f"localhost/{DEBIAN}") for name in names)
+    assert list(names) == sorted(names) and not any("<none>" in name for name in names)
+
+
 def test_a_missing_image_is_one_clear_error(engine: Engine) -> None:
     with pytest.raises(ImageNotFoundError) as caught:
         engine.inspect("slimpy-test/no-such-image:1", pull=True)

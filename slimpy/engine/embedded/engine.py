@@ -14,6 +14,7 @@ from slimpy.engine.embedded.namespaces import Mapping
 from slimpy.engine.embedded.runs import run_directory
 from slimpy.engine.embedded.store import LayerStore
 from slimpy.engine.embedded.workspace import EmbeddedWorkspace
+from slimpy.engine.protocol import HistoryEntry
 from slimpy.errors import ImageNotFoundError, PlatformError
 from slimpy.image import platforms, references
 from slimpy.image.archives import open_archive
@@ -51,6 +52,10 @@ class EmbeddedEngine:
     def close(self) -> None:
         """Nothing is held between containers."""
 
+    def names(self) -> tuple[str, ...]:
+        """See Engine.names."""
+        return tuple(sorted(name for record in self.store.records() for name in record.tags))
+
     def inspect(self, reference: str, *, pull: bool = True) -> Image:
         """See Engine.inspect."""
         image = self.store.find(reference)
@@ -80,6 +85,10 @@ class EmbeddedEngine:
                 f" this machine is {self.architecture}, so it cannot be run and traced here."
             )
             raise PlatformError(message, hint="Use a machine of its kind, or another platform.")
+
+    def history(self, image: Image) -> tuple[HistoryEntry, ...]:
+        """See Engine.history."""
+        return self.store.history(image)
 
     @contextlib.contextmanager
     def workspace(self, image: Image) -> Iterator[EmbeddedWorkspace]:

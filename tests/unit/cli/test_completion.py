@@ -41,6 +41,14 @@ def test_verbs_and_options() -> None:
     assert completed("slim lint --fail-level e") == ["error"]
 
 
+def test_ways_to_an_image_and_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an engine, which is no error here."""
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    monkeypatch.setenv("SLIM_ENGINE", "docker")
+    assert completed("slim build docker") == ["docker-archive:", "docker://", "docker-daemon:"]
+    assert completed("slim xray ./app") == ["./app"]
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_scripts(shell: str) -> None:
     done = CliRunner().invoke(command, [shell])
