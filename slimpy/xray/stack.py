@@ -24,7 +24,8 @@ class Kind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Change:
     """A path that a layer adds, changes or removes; ``size`` in bytes is what the layer stores for
-    it. ``same`` says that a changed file has the contents that it had before.
+    it. ``same`` says that a changed file has the contents that it had before. ``member`` is the
+    path as the layer has it; None where the layer removes it.
     """
 
     path: str
@@ -32,6 +33,7 @@ class Change:
     type: FileType
     size: int = 0
     same: bool = False
+    member: Member | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +120,12 @@ class _Stacking:
             self._count(member)
             self._place(Placed(member, number), gone)
             if before is None:
-                yield Change(member.path, Kind.ADDED, member.type, member.size)
+                yield Change(member.path, Kind.ADDED, member.type, member.size, member=member)
                 continue
             same = member.is_file and before.member.digest == member.digest
             self._end(before.member, "same contents" if same else "overwritten")
             if not (member.type is FileType.DIRECTORY and _alike(before.member, member)):
-                yield Change(member.path, Kind.CHANGED, member.type, member.size, same)
+                yield Change(member.path, Kind.CHANGED, member.type, member.size, same, member)
         for path, placed in gone.items():
             self._end(placed.member, "removed")
             if path in self._sizes:
