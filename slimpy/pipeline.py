@@ -34,6 +34,7 @@ from slimpy.keep.weights import weigh
 from slimpy.model import Image, ImagePath, KeepSet, Reason, display, epoch
 from slimpy.pack.layer import Packed
 from slimpy.report import buildfile, document
+from slimpy.report.schema import RoundFacts
 from slimpy.sbom import components, cyclonedx
 from slimpy.sbom.catalogue import survey
 from slimpy.settings import BuildOptions, checked_tag, default_tag
@@ -41,6 +42,7 @@ from slimpy.traces import SavedTrace, encode, load, merged
 from slimpy.verify.check import Checked, check_confined
 from slimpy.verify.failures import as_slim_error, check_original
 from slimpy.verify.prove import TOOLBOX, Attempt, Confiner, Original, Prover, keep_files
+from slimpy.xray.steps import steps
 
 if TYPE_CHECKING:
     from slimpy.image.registry.access import Access
@@ -369,6 +371,11 @@ def _settle(
         level=options.level,
         levels=levels,
         coverage=reached,
+        history=steps(engine.history(original.image), len(original.image.layers)),
+        rounds=tuple(
+            RoundFacts(item.number, item.alike, item.probes, item.causes)
+            for item in attempt.candidate.rounds
+        ),
         warnings=(
             *owned.warnings,
             *warnings,

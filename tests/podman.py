@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import resource
 import shutil
 import subprocess
@@ -17,16 +18,15 @@ _SECONDS = 60.0
 
 
 @contextlib.contextmanager
-def service(directory: Path) -> Iterator[PodmanEngine]:
-    """A running service, connected."""
+def service(directory: Path, user: str = "") -> Iterator[PodmanEngine]:
+    """A running service, connected; of an ordinary user if one is named."""
     socket = directory / "podman.sock"
-    environment = {**os.environ, **_configured(directory)}
+    own = _own(directory, user)
+    command = [*own, "podman", "system", "service", "--time", "0", f"unix://{socket}"]
     with (directory / "service.log").open("wb") as log:
         process = subprocess.Popen(
-            ["podman", "system", "service", "--time", "0", f"unix://{socket}"],
-            env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            start_new_session=True,
-        )  # fmt: skip
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
         try:
             eventually(socket.is_socket, timeout=_SECONDS)
             engine = connect({"CONTAINER_HOST": f"unix://{socket}"})
@@ -37,12 +37,30 @@ def service(directory: Path) -> Iterator[PodmanEngine]:
         finally:
             process.terminate()
             process.wait(_SECONDS)
-            podman = ["podman", "rm", "--all", "--force", "--time", "0"]
-            subprocess.run(podman, env=environment, capture_output=True, check=False)
+            podman = [*own, "podman", "rm", "--all", "--force", "--time", "0"]
+            subprocess.run(podman, capture_output=True, check=False)
+            if user:  # its files belong to ids that only its own namespace knows
+                unshared = [*own, "podman", "unshare", "rm", "-rf", str(directory / "root")]
+                subprocess.run(unshared, capture_output=True, check=False)
+                subprocess.run([*own, "podman", "system", "migrate"], capture_output=True)
             overlay = ["umount", "--lazy", str(directory / "root/overlay")]
             while subprocess.run(overlay, capture_output=True, check=False).returncode == 0:
                 pass  # it may be mounted more than once
             shutil.rmtree(directory / "root", ignore_errors=True)
+
+
+def _own(directory: Path, user: str) -> list[str]:
+    """What starts its programs with settings of their own, as that user."""
+    variables = {**_configured(directory), "XDG_RUNTIME_DIR": str(directory / "user")}
+    (directory / "user").mkdir(mode=0o700)
+    if not user:
+        return ["env", *(f"{name}={value}" for name, value in variables.items())]
+    account = pwd.getpwnam(user)
+    for path in (directory, *directory.iterdir()):
+        os.chown(path, account.pw_uid, account.pw_gid)
+    variables |= {"HOME": str(directory / "user"), "PATH": os.environ["PATH"]}
+    who = ("setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups")
+    return [*who, "env", "-i", "-C", "/", *(f"{name}={value}" for name, value in variables.items())]
 
 
 def give(engine: PodmanEngine, *images: str) -> None:

@@ -18,6 +18,7 @@ need apparmor_parser apparmor
 need crun crun
 need podman podman
 need newuidmap uidmap
+need slirp4netns slirp4netns
 need ss iproute2
 need chromium chromium
 need chromedriver chromium-driver
@@ -38,6 +39,13 @@ fi
 # An ordinary user with subordinate ids, for containers without root.
 if [ "$(id -u)" = 0 ] && ! id slimpy-test >/dev/null 2>&1; then
     useradd --create-home slimpy-test
+fi
+
+# Networks of an ordinary user's containers go through it; udev gives it this mode.
+if [ "$(id -u)" = 0 ]; then
+    mkdir -p /dev/net
+    [ -c /dev/net/tun ] || mknod /dev/net/tun c 10 200
+    chmod 0666 /dev/net/tun
 fi
 
 if ! docker info >/dev/null 2>&1; then

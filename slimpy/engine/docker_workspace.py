@@ -61,6 +61,7 @@ class DockerWorkspace:
         self._numbers = itertools.count()
         self._volume = ""
         self._pristine = ""
+        self._made: tuple[str, ...] = ()  # by the engine, in the pristine container
         self._readers: set[Exec] = set()
         self.container_time = 0
 
@@ -82,6 +83,7 @@ class DockerWorkspace:
                     workspace._volume = client.api.create_volume(labels=session.labels)["Name"]
                 with INTERRUPTS.deferred():
                     workspace._pristine = workspace._create_pristine()
+                workspace._made = workspace._traits.made_by_mounts(client, workspace._pristine)
                 workspace._start_pristine()
         except APIError as error:
             raise _not_created(image, error) from error
@@ -127,8 +129,9 @@ class DockerWorkspace:
 
     def listing(self) -> Iterator[bytes]:
         """See Workspace.listing."""
-        own = self._traits.paths(self._client, self._pristine)
-        return self._tool("find", *listing.find_arguments((*PRUNED, *own)))
+        own = (*self._made, *self._traits.paths(self._client, self._pristine))
+        found = self._tool("find", *listing.find_arguments((*PRUNED, *own)))
+        return self._traits.listing(found)
 
     def archive(self, paths: Sequence[ImagePath]) -> Iterator[bytes]:
         """See Workspace.archive."""
@@ -211,6 +214,9 @@ class DockerWorkspace:
             binds = [f"{self._volume}:{toolbox.DIRECTORY}:ro"]
         try:
             with translated("creating a container", refusals=True):
+                tmpfs, volumes = self._traits.temporary(
+                    self._client, spec.confinement, self._session.labels
+                )
                 created = api.create_container(
                     image.id,
                     entrypoint=list(entrypoint) or None,
@@ -223,7 +229,8 @@ class DockerWorkspace:
                     volumes=list(spec.confinement.volumes),
                     stdin_open=spec.stdin is not None,
                     host_config=api.create_host_config(
-                        binds=binds,
+                        binds=[*binds, *volumes],
+                        tmpfs=tmpfs,
                         port_bindings=dict.fromkeys(spec.ports, ("127.0.0.1", None)),
                         log_config=_LOG,
                         security_opt=security,
@@ -247,7 +254,6 @@ def _restrictions(spec: RunSpec) -> dict[str, Any]:
         "cap_add": [*(wanted.capabilities or ()), *(["SYS_PTRACE"] if spec.traced else [])],
         "cap_drop": ["ALL"] if wanted.capabilities is not None else [],
         "read_only": wanted.read_only,
-        "tmpfs": dict(wanted.tmpfs),
     }
 
 

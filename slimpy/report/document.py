@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from probes.model import Answer, CommandAnswer, Exchange, HttpAnswer, NoAnswer, Trace, TraceWarning
 from slimpy.engine.deliver import Delivered
@@ -26,9 +26,11 @@ from slimpy.report.schema import (
     Count,
     ExchangeFacts,
     HardeningFacts,
+    HistoryFacts,
     ImageFacts,
     OutputFacts,
     Report,
+    RoundFacts,
     RuleFacts,
     SeccompFacts,
     TraceFacts,
@@ -70,6 +72,8 @@ class Outcome:
     levels: tuple[LevelWeight, ...] = ()
     coverage: Coverage | None = None
     outputs: tuple[Delivered, ...] = ()
+    history: tuple[HistoryFacts, ...] = ()
+    rounds: tuple[RoundFacts, ...] = ()
 
 
 def build(outcome: Outcome) -> Report:
@@ -105,6 +109,10 @@ def build(outcome: Outcome) -> Report:
         ),
         config=_config(image),
         rule_costs=costs(outcome.tree, keep),
+        history=outcome.history,
+        rounds=tuple(
+            replace(item, causes=tuple(map(display, item.causes))) for item in outcome.rounds
+        ),
     )
 
 

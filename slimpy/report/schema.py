@@ -52,6 +52,34 @@ class ConfigFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryFacts:
+    """One step that made the original, the first one first: its instruction as it may have stood in
+    the Dockerfile, secrets masked, without the values of build arguments.
+
+    ``bytes`` are those of its layer's files, ``empty`` says that it made no layer; both are null
+    where the engine does not tell. ``layer`` counts from 1; 0 where it made none, or nobody knows.
+    """
+
+    instruction: str
+    created: str
+    bytes: int | None
+    empty: bool | None
+    layer: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RoundFacts:
+    """A round of mending: how many of the ``probes`` the slim image answered ``alike`` before it,
+    and in sentences the causes that the round found, and mended unless the user's wishes forbid it.
+    """
+
+    round: int
+    alike: int
+    probes: int
+    causes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OutputFacts:
     """Where the slim image went besides, as the user wrote it, and its manifest's digest there."""
 
@@ -188,7 +216,8 @@ class Report:
     ``status`` is ``slimmed`` or ``failed: ...``; ``factor`` is original size by slim size, None
     where there is no slim image; ``placeholders`` are kept by name only; ``refused`` is path ->
     why; ``directory`` is where the report lies; ``seconds`` by stage, in the order of their begin;
-    ``levels`` is what each level of caution would weigh, ``level`` the one that was built.
+    ``levels`` is what each level of caution would weigh, ``level`` the one that was built;
+    ``history`` is what made the original, ``rounds`` how the slim image was mended.
     """
 
     schema: str
@@ -218,6 +247,8 @@ class Report:
     outputs: tuple[OutputFacts, ...] = ()
     config: ConfigFacts | None = None
     rule_costs: tuple[RuleCost, ...] = ()
+    history: tuple[HistoryFacts, ...] = ()
+    rounds: tuple[RoundFacts, ...] = ()
 
     @property
     def slimmed(self) -> bool:

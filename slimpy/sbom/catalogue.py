@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from probes.model import TraceWarning
 from slimpy.image.contents import Contents
@@ -12,10 +12,6 @@ from slimpy.sbom import binaries, java, node, php, python, rpm, ruby, system
 from slimpy.sbom.package import Catalogue, Package, State
 from slimpy.sbom.reading import Reading
 
-_UNSEARCHED = {
-    kind: f"{kind} that were removed were not searched for packages in them"
-    for kind in ("jars", "programs")
-}
 _DESCRIBED = (python, node, ruby, php)
 _DOCUMENTATION = tuple(
     f"/usr/share/{place}/"
@@ -30,7 +26,8 @@ def survey(
 
     Args:
         whole: which jars and programs are searched; all by default. Those are read whole, so a
-            build names what it has read anyway, and the rest is counted as unsearched.
+            build names what it has read anyway. Of the rest, those that belong to no package are
+            counted as unsearched: what they were built from is in no list.
     """
     reading = Reading(tree, contents)
     entries = list(tree)
@@ -47,18 +44,33 @@ def survey(
     for reader, files in described:
         found += reader.packages(reading, files)
     searched = None if whole is None else frozenset(whole)
-    unsearched = []
+    owned = frozenset().union(*(item.files or () for item in found))
+    unread: dict[str, int] = {}
     for kind, reader_, candidates in (
-        ("jars", java, java.archives(entries)),
-        ("programs", binaries, binaries.programs(entries)),
+        ("program", binaries, binaries.programs(entries)),
+        ("jar", java, java.archives(entries)),
     ):
         all_ = list(candidates)
         chosen = all_ if searched is None else [e for e in all_ if e.path in searched]
-        if len(chosen) < len(all_):
-            unsearched.append(TraceWarning("packages", _UNSEARCHED[kind], len(all_) - len(chosen)))
+        if searched is not None:
+            left = (e for e in all_ if e.path not in searched and e.path not in owned)
+            unread[kind] = sum(1 for _ in left)
         reading.contents.fetch(entry.path for entry in chosen)
         found += reader_.packages(reading, chosen)
-    return Catalogue(_sorted(found), distro, reading.warnings(), tuple(unsearched))
+    return Catalogue(_sorted(found), distro, reading.warnings(), tuple(_unsearched(unread)))
+
+
+def _unsearched(unread: Mapping[str, int]) -> Iterator[TraceWarning]:
+    """One sentence on all that was removed without a look into it."""
+    counted = [
+        f"{count:,} {kind}{'s' if count > 1 else ''}" for kind, count in unread.items() if count
+    ]
+    if counted:
+        yield TraceWarning(
+            "packages",
+            "what may be built into files that were removed is not listed: "
+            f"{' and '.join(counted)} of no package",
+        )
 
 
 def state_of(package: Package, keep: KeepSet) -> State:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from probes.model import TraceWarning
 from slimpy.model import ImagePath, KeepSet, display, epoch
 from slimpy.sbom.catalogue import state_of
 from slimpy.sbom.package import (
@@ -72,17 +73,24 @@ def inventory(
         components=tuple(_component(item, keep) for item in catalogue.packages),
         distribution=catalogue.distribution,
         created=epoch(created),
-        warnings=tuple(
-            f"{warning.text} ({warning.count} times)" if warning.count > 1 else warning.text
-            for warning in (*catalogue.warnings, *catalogue.unsearched)
-        ),
+        warnings=_told((*catalogue.warnings, *catalogue.unsearched)),
+    )
+
+
+def _told(warnings: Iterable[TraceWarning]) -> tuple[str, ...]:
+    return tuple(
+        f"{warning.text} ({warning.count} times)" if warning.count > 1 else warning.text
+        for warning in warnings
     )
 
 
 def slimmed(
     fat: Inventory, catalogue: Catalogue, keep: KeepSet, reference: str, image: str
 ) -> Inventory:
-    """The part of an inventory that is in the slim image; ``catalogue`` is what it was made of."""
+    """The part of an inventory that is in the slim image; ``catalogue`` is what it was made of.
+
+    Nothing is said of what was removed unsearched: it is not in there.
+    """
     described = frozenset(
         (item.purl, display(item.evidence))
         for item in catalogue.packages
@@ -93,6 +101,7 @@ def slimmed(
         reference=display(reference),
         image=image,
         components=tuple(_present(fat, described)),
+        warnings=_told(catalogue.warnings),
     )
 
 

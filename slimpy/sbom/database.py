@@ -6,14 +6,15 @@ of those only the files that do. What the run itself read, or the user asked for
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from probes.model import TraceWarning
 from slimpy.image.contents import Contents
 from slimpy.image.links import resolve
 from slimpy.image.tree import Tree, join, name, parent
-from slimpy.model import FileType, ImagePath, KeepSet, Reason, Rule, decoded
+from slimpy.model import Entry, FileType, ImagePath, KeepSet, Reason, Rule, decoded
 from slimpy.sbom import python, rpm, system
 from slimpy.sbom.catalogue import state_of
 from slimpy.sbom.package import Catalogue, Ecosystem, Package, State
@@ -25,32 +26,56 @@ DPKG = "/var/lib/dpkg"
 _ALONGSIDE = ("arch", "info/format", "updates")
 """What dpkg-query needs beside its status: names of list files depend on the format."""
 
-_IDENTITY = ("/etc/os-release", "/etc/debian_version", "/etc/alpine-release")
-_REPLACEABLE = frozenset((Rule.PYTHON, Rule.NODE, Rule.RUBY, Rule.APP, Rule.SERVED, Rule.LISTED))
+_IDENTITY = (
+    *("/etc/os-release", "/etc/debian_version", "/etc/alpine-release"),
+    *("/etc/redhat-release", "/etc/system-release", "/etc/centos-release", "/etc/fedora-release"),
+    *("/etc/rocky-release", "/etc/almalinux-release", "/etc/oracle-release"),
+)
+_REPLACEABLE = frozenset(
+    (Rule.PYTHON, Rule.NODE, Rule.RUBY, Rule.APP, Rule.SERVED, Rule.LISTED, Rule.DATABASE)
+)
 """Rules that ask for a file because it lies there; the others know that it is read."""
+
+_OF_A_DISTRIBUTION = frozenset((Ecosystem.DEB, Ecosystem.APK, Ecosystem.RPM))
 
 _AS_IT_IS = (
     "a package database was used by the run or asked for, so it ships as it is: "
     "it also names what was removed"
 )
 
-_NO_RPM = "the rpm database is not reduced to what ships: scanners may not see rpm's packages"
+_NO_RPM = (
+    "an rpm database of an older form (Berkeley DB or ndb) is not reduced to what ships, so it is "
+    "left out unless something else keeps it: scanners may not see rpm's packages"
+)
+_DAMAGED = (
+    "an rpm database is damaged or too large, so it is left out unless something else keeps it: "
+    "scanners may not see rpm's packages"
+)
 
 
 def with_database(tree: Tree, contents: Contents, keep: KeepSet, catalogue: Catalogue) -> KeepSet:
     """What ships, with a package database for it; a pure function of its arguments."""
-    present = [
-        item for item in catalogue.packages if state_of(item, keep) in (State.KEPT, State.PARTLY)
-    ]
     writing = _Writing(tree, contents, keep)
-    writing.dpkg([item for item in present if item.ecosystem is Ecosystem.DEB])
-    writing.apk([item for item in present if item.ecosystem is Ecosystem.APK])
-    writing.python([item for item in present if item.ecosystem is Ecosystem.PYTHON])
-    writing.rpm()
-    writing.described(
-        item for item in present if item.ecosystem in (Ecosystem.NODE, Ecosystem.RUBY)
-    )
+    present = _present(catalogue, keep)
+    writing.python(present[Ecosystem.PYTHON])
+    writing.described((*present[Ecosystem.NODE], *present[Ecosystem.RUBY]))
+    if _OF_A_DISTRIBUTION & present.keys():
+        writing.identity()
+    # What ships from here on is that of packages, too: os-release belongs to one.
+    present = _present(catalogue, writing.settled())
+    writing.dpkg(present[Ecosystem.DEB])
+    writing.apk(present[Ecosystem.APK])
+    writing.rpm(present[Ecosystem.RPM])
     return writing.result()
+
+
+def _present(catalogue: Catalogue, keep: KeepSet) -> defaultdict[Ecosystem, list[Package]]:
+    """The packages of which some file ships."""
+    found: defaultdict[Ecosystem, list[Package]] = defaultdict(list)
+    for item in catalogue.packages:
+        if state_of(item, keep) in (State.KEPT, State.PARTLY):
+            found[item.ecosystem].append(item)
+    return found
 
 
 class _Writing:
@@ -62,12 +87,23 @@ class _Writing:
         self._reasons: dict[ImagePath, tuple[Reason, ...]] = {}
         self._new: dict[ImagePath, bytes] = {}
         self._left_alone = 0
-        self._unreduced = False
+        self._unreduced = 0
+        self._damaged = 0
+
+    def settled(self) -> KeepSet:
+        """The keep set with what was added so far, which counts as shipping from now on."""
+        self._keep = self._keep.widened(self._reasons)
+        self._ships = Shipping(self._tree, self._keep)
+        return self._keep
 
     def result(self) -> KeepSet:
         """The keep set with all that was added."""
         wider = self._keep.widened(self._reasons)
-        counted = ((_AS_IT_IS, self._left_alone), (_NO_RPM, int(self._unreduced)))
+        counted = (
+            (_AS_IT_IS, self._left_alone),
+            (_NO_RPM, self._unreduced),
+            (_DAMAGED, self._damaged),
+        )
         warnings = (TraceWarning("packages", text, count) for text, count in counted if count)
         return replace(
             wider,
@@ -83,13 +119,13 @@ class _Writing:
         if status is not None and not self._is_free(status.path):
             self._left_alone += 1
             return
-        self._identity()
         known = {(item.name, item.version, item.architecture) for item in present}
         if status is not None:
             self._write(system.STATUS, self._status(status.path, known))
             for place in _ALONGSIDE:
                 self._add(f"{DPKG}/{place}", "dpkg's tools need it")
-        self._lists({item[0] for item in known})
+        diversions = self._diversions()
+        self._lists({item[0] for item in known}, diversions)
         self._status_d({item.evidence for item in present})
 
     def _status(self, path: ImagePath, known: set[tuple[str, str, str]]) -> bytes:
@@ -125,22 +161,43 @@ class _Writing:
                     held = None
                 yield line
 
-    def _lists(self, names: set[str]) -> None:
-        for entry in self._reading.files_in(system.INFO):
-            package, _, kind = name(entry.path).rpartition(".")
-            if package.partition(":")[0] not in names or kind not in ("list", "md5sums"):
-                continue
-            data = self._reading.data(entry, "a list of dpkg's")
-            lines = [line for line in data.split(b"\n") if line]
-            if kind == "list":
-                kept = [line for line in lines if self._ships.has(decoded(line))]
-            else:
-                kept = [line for line in lines if self._has_sum(line)]
-            self._write(entry.path, b"".join(line + b"\n" for line in kept))
+    def _diversions(self) -> dict[str, tuple[str, str]]:
+        """What lies elsewhere because of other packages (dpkg-divert(1)): where, and whose file
+        is in its place; the list of them ships with those of which either does.
+        """
+        entry = self._reading.file(f"{DPKG}/diversions")
+        if entry is None:
+            return {}
+        lines = self._reading.data(entry, "dpkg's diversions").split(b"\n")
+        found, kept = {}, b""
+        for three in (lines[at : at + 3] for at in range(0, len(lines) - 2, 3)):
+            old, new, package = map(decoded, three)
+            found[old] = (new, package)
+            if self._ships.has(old) or self._ships.has(new):
+                kept += b"".join(line + b"\n" for line in three)
+        if kept:
+            self._write(f"{DPKG}/diversions", kept)
+        return found
 
-    def _has_sum(self, line: bytes) -> bool:
-        """Whether the digest in a line is that of a file that ships."""
-        return self._ships.whole("/" + decoded(line.partition(b"  ")[2]))
+    def _lists(self, names: set[str], diversions: Mapping[str, tuple[str, str]]) -> None:
+        for entry in self._reading.files_in(system.INFO):
+            whole, _, kind = name(entry.path).rpartition(".")
+            package = whole.partition(":")[0]
+            if package not in names or kind not in ("list", "md5sums"):
+                continue
+            kept = []
+            for line in self._reading.data(entry, "a list of dpkg's").split(b"\n"):
+                path = decoded(line) if kind == "list" else _summed(line)
+                new, owner = diversions.get(path, (path, package))
+                real = path if owner == package else new
+                ships = self._ships.has(real) if kind == "list" else self._as_it_was(real)
+                if line and ships:
+                    kept.append(line + b"\n")
+            self._write(entry.path, b"".join(kept))
+
+    def _as_it_was(self, path: str) -> bool:
+        """Whether a file ships, and has the digest that a database says."""
+        return self._ships.unchanged(path, self._new)
 
     def _status_d(self, evidence: set[ImagePath]) -> None:
         for entry in system.status_files(self._reading):
@@ -150,7 +207,9 @@ class _Writing:
             sums = self._reading.file(f"{entry.path}{system.SUMS}")
             if sums is not None:
                 data = self._reading.data(sums, "a list of dpkg's")
-                kept = [line for line in data.split(b"\n") if line and self._has_sum(line)]
+                kept = [
+                    line for line in data.split(b"\n") if line and self._as_it_was(_summed(line))
+                ]
                 self._write(sums.path, b"".join(line + b"\n" for line in kept))
 
     def apk(self, present: list[Package]) -> None:
@@ -159,7 +218,6 @@ class _Writing:
             if not self._is_free(path):
                 self._left_alone += 1
                 continue
-            self._identity()
             known = {(item.name, item.version) for item in present if item.evidence == path}
             data = self._reading.data(self._tree.get(path), "apk's database")
             out: list[bytes] = []
@@ -173,22 +231,30 @@ class _Writing:
 
     def _apk_files(self, lines: list[bytes]) -> Iterator[bytes]:
         """A paragraph without the files and directories that do not ship (apk's FDB format)."""
-        directory, shown = "", True
+        directory, path, shown = "", "", True
+        held: list[bytes] = []  # a directory's own lines, until something in it ships
         for line in lines:
             match line[:2]:
                 case b"F:":
-                    directory = decoded(line[2:])
+                    directory, held = decoded(line[2:]), []
                     shown = self._ships.has(f"/{directory}")
-                case b"R:":
-                    shown = self._ships.whole(f"/{directory}/{decoded(line[2:])}")
                 case b"M:":
                     shown = self._ships.has(f"/{directory}")
-                case b"a:" | b"Z:":
-                    pass  # they belong to the line before
+                case b"R:":
+                    path = f"/{directory}/{decoded(line[2:])}"
+                    shown = self._ships.whole(path)
+                case b"a:":
+                    pass  # it belongs to the line before
+                case b"Z:":
+                    shown = shown and self._as_it_was(path)
                 case _:
                     shown = True
             if shown:
+                yield from held
+                held = []
                 yield line
+            elif line[:2] in (b"F:", b"M:"):
+                held.append(line)
 
     def python(self, present: list[Package]) -> None:
         """METADATA's fields, and RECORD with the lines of what ships."""
@@ -219,11 +285,41 @@ class _Writing:
         for item in present:
             self._add(item.evidence, "what a scanner tells the package by")
 
-    def rpm(self) -> None:
-        """An rpm database cannot be reduced here, so it is left to the other rules."""
-        self._unreduced = rpm.is_there(self._reading)
+    def rpm(self, present: list[Package]) -> None:
+        """rpm's database in SQLite, with the headers of what ships; older forms are only told.
 
-    def _identity(self) -> None:
+        A header names every file of its package, also those that do not ship: it is signed as a
+        whole, so it is kept as it is. What is there of such a package is told by the report and
+        the bill of materials (``partly``), and by ``rpm --verify`` (``missing``).
+        """
+        self._unreduced = rpm.irreducible(self._reading)
+        places: dict[Entry, list[str]] = {}
+        for path, entry in rpm.reducible(self._reading):
+            places.setdefault(entry, []).append(path)
+        for entry, paths in places.items():
+            own = [item for item in present if item.evidence == entry.path]
+            if not self._is_free(entry.path) or self._has_journal(entry.path):
+                self._left_alone += 1
+            elif entry.size:
+                self._rpm(entry, paths, {(i.name, i.version, i.architecture) for i in own})
+
+    def _rpm(self, entry: Entry, paths: list[str], known: set[tuple[str, str, str]]) -> None:
+        data = self._reading.data(entry, "an rpm database")
+        try:
+            smaller = rpm.reduced(data, known)
+        except ValueError:
+            self._damaged += 1
+            return
+        if known:
+            for path in paths:
+                self._write(path, smaller)
+
+    def _has_journal(self, path: ImagePath) -> bool:
+        """Whether changes ship beside a database, which would be made to any that lies there."""
+        return any(self._ships.whole(f"{path}{ending}") for ending in rpm.JOURNALS)
+
+    def identity(self) -> None:
+        """What scanners tell the distribution by."""
         for path in _IDENTITY:
             self._add(path, "a scanner asks it which distribution this is")
 
@@ -250,3 +346,8 @@ class _Writing:
         self._add(path, "what a scanner tells packages by, reduced to what ships")
         self._reasons.setdefault(real, (Reason(Rule.DATABASE, detail="reduced to what ships"),))
         self._new[real] = data
+
+
+def _summed(line: bytes) -> str:
+    """The path in a line of md5sum(1), which names it without its root."""
+    return "/" + decoded(line.partition(b"  ")[2])

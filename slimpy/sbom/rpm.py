@@ -1,29 +1,30 @@
 """Packages of rpm: its databases in SQLite and in rpm's own form (ndb).
 
 What a package says of itself is one blob: lib/header.c and docs/manual/format_v4.md of rpm; for
-ndb: lib/backend/ndb/rpmpkg.c. Older databases are of Berkeley DB, and named as unread.
+ndb: lib/backend/ndb/rpmpkg.c. Older databases are of Berkeley DB, and named as unread. A database
+of SQLite can be reduced to what ships; ndb is only read, since its second file, the index, would
+have to be written anew in a form that rpm alone knows.
 """
 
 from __future__ import annotations
 
 import posixpath
-import sqlite3
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
 from slimpy.image.tree import join
 from slimpy.model import Entry, ImagePath, decoded
+from slimpy.sbom import rpm_sqlite
 from slimpy.sbom.package import Distribution, Ecosystem, Package
 from slimpy.sbom.reading import Reading, plain, real_files
 
 DIRECTORIES = ("/var/lib/rpm", "/usr/lib/sysimage/rpm", "/usr/share/rpm")
-MOST_PACKAGES = 50_000
-LARGEST_BLOB = 32 << 20
 MOST_ENTRIES = 65_536
+JOURNALS = ("-wal", "-journal")
+"""Endings of the files beside a database of SQLite that hold changes to it."""
 
 _SQLITE, _NDB, _BERKELEY = "rpmdb.sqlite", "Packages.db", "Packages"
-_STEPS, _MOST_STEPS = 10_000, 20_000
 _NAME, _VERSION, _RELEASE, _EPOCH = 1000, 1001, 1002, 1003
 _LICENCE, _ARCH, _SOURCE = 1014, 1022, 1044
 _INDEXES, _BASENAMES, _DIRECTORIES = 1116, 1117, 1118
@@ -46,54 +47,35 @@ def packages(reading: Reading, distro: Distribution) -> Iterator[Package]:
     for _ in _named(reading, _BERKELEY):
         reading.trouble("the image has an rpm database of Berkeley DB, which is not read")
     for entry in databases(reading):
-        data = reading.data(entry, "an rpm database")
-        blobs = _sqlite(reading, data) if entry.path.endswith(_SQLITE) else _ndb(reading, data)
-        for blob in blobs:
+        for blob in (_sqlite if entry.path.endswith(_SQLITE) else _ndb)(reading, entry):
             found = _package(reading, entry, blob, distro)
             if found is not None:
                 yield found
 
 
-def _sqlite(reading: Reading, data: bytes) -> list[bytes]:
-    """The blobs of the table; a file with anything but plain rows in it ends in a warning."""
-    if not data:
-        return []
-    # A file in WAL mode needs a second file, which an unnamed copy in memory cannot have.
-    if data[18:20] == b"\x02\x02":
-        data = data[:18] + b"\x01\x01" + data[20:]
-    left = [_MOST_STEPS]
-
-    def enough() -> bool:
-        left[0] -= 1
-        return left[0] < 0
-
+def _sqlite(reading: Reading, entry: Entry) -> tuple[bytes, ...]:
+    """The headers in it; a file with anything but plain rows in it ends in a warning."""
+    data = reading.data(entry, "an rpm database")
+    if has_journal(reading, entry):
+        reading.trouble("an rpm database has a journal with later changes, which are not read")
     try:
-        connection = sqlite3.connect(":memory:")
-        try:
-            connection.deserialize(data)
-            connection.execute("PRAGMA trusted_schema = OFF")
-            connection.set_progress_handler(enough, _STEPS)
-            rows = connection.execute(
-                "SELECT blob FROM Packages WHERE length(blob) <= ? LIMIT ?",
-                (LARGEST_BLOB, MOST_PACKAGES),
-            )
-            return [blob for (blob,) in rows if isinstance(blob, bytes)]
-        finally:
-            connection.close()
-    except (sqlite3.Error, MemoryError, OverflowError, UnicodeDecodeError):
+        return rpm_sqlite.headers(data) if data else ()
+    except ValueError:
         reading.trouble("an rpm database is damaged")
-        return []
+        return ()
 
 
-def _ndb(reading: Reading, data: bytes) -> list[bytes]:
+def _ndb(reading: Reading, entry: Entry) -> list[bytes]:
     """The blobs that the slots of the first pages point to."""
+    data = reading.data(entry, "an rpm database")
     if len(data) < 32 or data[:4] != b"RpmP":
         if data:
             reading.trouble("an rpm database is damaged")
         return []
     pages = struct.unpack_from("<I", data, 12)[0]
     end = min(pages * 4096, len(data) - 15)
-    found = []
+    found: list[bytes] = []
+    left = len(data)
     for at in range(32, end, 16):
         magic, number, block, _ = struct.unpack_from("<4sIII", data, at)
         start = block * 16
@@ -103,6 +85,10 @@ def _ndb(reading: Reading, data: bytes) -> list[bytes]:
         if head != b"BlbS" or own != number or start + 16 + length > len(data):
             reading.trouble("an rpm database is damaged")
             continue
+        left -= 16 + length
+        if left < 0:  # slots share their blobs, which rpm never writes
+            reading.trouble("an rpm database is damaged")
+            break
         found.append(data[start + 16 : start + 16 + length])
     return found
 
@@ -146,29 +132,37 @@ def _header(blob: bytes) -> _Header | None:
     return _Header(index, blob[start : start + size])
 
 
+def _identity(header: _Header | None) -> tuple[str, str, str]:
+    """Name, version with epoch and release, and architecture; empty where they are not told."""
+    version = plain(header.text(_VERSION)) if header else ""
+    if header is None or not version:
+        return "", "", ""
+    release = plain(header.text(_RELEASE))
+    epoch = next(iter(header.numbers(_EPOCH)), 0)
+    own = f"{version}-{release}" if release else version
+    whole = f"{epoch}:{own}" if epoch else own
+    return plain(header.text(_NAME)), whole, plain(header.text(_ARCH))
+
+
 def _package(reading: Reading, entry: Entry, blob: bytes, distro: Distribution) -> Package | None:
     header = _header(blob)
-    name = plain(header.text(_NAME)) if header else ""
-    version = plain(header.text(_VERSION)) if header else ""
+    name, version, architecture = _identity(header)
     if header is None or not name or not version:
         reading.trouble("a package of an rpm database is damaged")
         return None
     if name == "gpg-pubkey":
         return None  # a key, and no software
-    release = plain(header.text(_RELEASE))
-    epoch = next(iter(header.numbers(_EPOCH)), 0)
     source = plain(header.text(_SOURCE)).removesuffix(".src.rpm").rsplit("-", 2)
-    own_version = f"{version}-{release}" if release else version
     return Package(
         Ecosystem.RPM,
         name,
-        f"{epoch}:{own_version}" if epoch else own_version,
+        version,
         entry.path,
         namespace=distro.id,
         source=source[0] if len(source) == 3 else name,
-        source_version="-".join(source[1:]) if len(source) == 3 else own_version,
+        source_version="-".join(source[1:]) if len(source) == 3 else version.rpartition(":")[2],
         licence=plain(header.text(_LICENCE)),
-        architecture=plain(header.text(_ARCH)),
+        architecture=architecture,
         distro="-".join(filter(None, (distro.id, distro.version))),
         files=_files(reading, header),
     )
@@ -185,6 +179,32 @@ def _files(reading: Reading, header: _Header) -> frozenset[ImagePath]:
     return real_files(reading.tree, paths)
 
 
-def is_there(reading: Reading) -> bool:
-    """Whether the image has any rpm database at all, of whatever form."""
-    return bool(_named(reading, _SQLITE, _NDB, _BERKELEY))
+def reducible(reading: Reading) -> Iterator[tuple[str, Entry]]:
+    """Databases of which `reduced` makes smaller ones: each path to one, and where it leads."""
+    for directory in DIRECTORIES:
+        path = f"{directory}/{_SQLITE}"
+        entry = reading.file(path)
+        if entry is not None:
+            yield path, entry
+
+
+def irreducible(reading: Reading) -> int:
+    """How many databases there are of the older forms (Berkeley DB, ndb)."""
+    return len(_named(reading, _NDB, _BERKELEY))
+
+
+def has_journal(reading: Reading, entry: Entry) -> bool:
+    """Whether changes lie beside a database of SQLite that are not in it yet."""
+    beside = (reading.tree.get(ImagePath(entry.path + ending)) for ending in JOURNALS)
+    return any(each is not None and each.size for each in beside)
+
+
+def reduced(data: bytes, known: Container[tuple[str, str, str]]) -> bytes:
+    """A database of SQLite with the headers of known packages, by name, version, architecture.
+
+    Keys of signers that rpm was told to trust are stored like packages, but are none: they go.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    return rpm_sqlite.reduced(data, lambda blob: _identity(_header(blob)) in known)

@@ -33,9 +33,10 @@ class Shipping:
         real = self._at(path)
         return real in self._keep.reasons and real not in self._keep.placeholders
 
-    def unchanged(self, path: ImagePath, rewritten: Container[ImagePath]) -> bool:
+    def unchanged(self, path: str, rewritten: Container[ImagePath]) -> bool:
         """Whether a path ships with the contents of the original."""
-        return self.whole(path) and path not in rewritten and path not in self._keep.rewritten
+        real = self._at(path)
+        return self.whole(path) and real not in rewritten and real not in self._keep.rewritten
 
     def _at(self, path: str) -> ImagePath | None:
         known = self._tree.get(path)

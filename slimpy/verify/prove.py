@@ -68,11 +68,23 @@ class Original:
 
 
 @dataclass(frozen=True, slots=True)
+class Round:
+    """One round of mending: how many of the ``probes`` were answered ``alike`` before it, and in
+    sentences the causes that it found, and mended unless the user's wishes forbid it.
+    """
+
+    number: int
+    alike: int
+    probes: int
+    causes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """What is to be proven: the kept paths, the user, and how tightly it is confined.
 
     ``seen`` is what traced runs of slim images did, beside the original's; ``widened`` holds one
-    sentence for each thing that a round added.
+    sentence for each thing that was added or loosened, ``rounds`` those of each round of mending.
     """
 
     keep: KeepSet
@@ -83,6 +95,7 @@ class Candidate:
     seen: Activity = field(default_factory=Activity)
     missing: Mapping[ImagePath, tuple[Reason, ...]] = field(default_factory=dict)
     widened: tuple[str, ...] = ()
+    rounds: tuple[Round, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +250,10 @@ class Prover:
             if looser is None:
                 return None, tuple(causes)
             wider = looser
-        return replace(wider, widened=(*old.widened, *causes)), tuple(causes)
+        verdict = attempt.verdict
+        mended = Round(number, verdict.same, len(verdict.comparisons), tuple(causes))
+        wider = replace(wider, widened=(*old.widened, *causes), rounds=(*old.rounds, mended))
+        return wider, tuple(causes)
 
     def _causes(self, candidate: Candidate, seen: Activity, number: int) -> Causes:
         """What the slim image lacked that repacking can give it."""

@@ -40,6 +40,11 @@ def test_each_round_adds_what_the_last_one_missed(
     report = json.loads((tmp_path / "report/report.json").read_text())
     told = " ".join(report["hardening"]["widened"])
     assert told.index("/first") < told.index("/second") < told.index("/third")
+    assert [item["round"] for item in report["rounds"]] == [1, 2, 3]
+    for item, path in zip(report["rounds"], ("/first", "/second", "/third"), strict=True):
+        assert item["alike"] < item["probes"]
+        assert any(f"missing: {path} " in cause for cause in item["causes"])
+    assert [item["layer"] for item in report["history"] if not item["empty"]] == [1]
     assert {item["verdict"] for item in report["exchanges"]} == {"same"}
     assert not leftovers(images.engine, done.pid)
 

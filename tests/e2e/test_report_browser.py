@@ -21,9 +21,10 @@ from benchmarks.browser import chromium, prefer, resize
 from slimpy.image.tree import Tree
 from slimpy.keep.coverage import Coverage
 from slimpy.keep.coverage_routes import Route
-from slimpy.model import Entry, FileType, ImagePath, KeepSet, Reason, Rule
+from slimpy.model import Entry, FileType, ImagePath, KeepSet, Reason, Rule, display
 from slimpy.report.document import build
 from slimpy.report.html.page import page
+from slimpy.report.schema import HistoryFacts, RoundFacts
 from slimpy.report.tsv import escape
 from tests.e2e.test_samples import slimmed
 from tests.polling import eventually
@@ -105,6 +106,11 @@ def hostile_page(verdict: Any = BAD) -> str:
         coverage=coverage,
         tag=evil,
         widened=ATTACKS,
+        history=tuple(
+            HistoryFacts(f"RUN {name} {'x ' * 200 * (n % 2)}", "", n * 1000, False, n + 1)
+            for n, name in enumerate(map(display, ATTACKS))
+        ),
+        rounds=(RoundFacts(1, 1, 3, ATTACKS),),
     )
     return "".join(page(build(whole), KEEP, TREE, OWNERS))
 
@@ -191,7 +197,7 @@ def test_hostile_names_are_shown_and_never_run(opened: Chrome) -> None:
         click(opened, f"#row-{row}")
     for choice in ("package", "directory"):
         click(opened, f"input[name=group][value={choice}]")
-        for cell in opened.find_elements(By.CSS_SELECTOR, "#treemap > svg > .cell")[:4]:
+        for cell in opened.find_elements(By.CSS_SELECTOR, "#treemap svg > .cell")[:12]:
             opened.execute_script(
                 "arguments[0].dispatchEvent(new PointerEvent('pointermove',"
                 " {bubbles: true, clientX: 99, clientY: 99}))",
@@ -295,12 +301,20 @@ def test_the_map_opens_directories_and_goes_back(opened: Chrome) -> None:
     active.send_keys(Keys.ARROW_RIGHT)
     second = opened.switch_to.active_element
     assert second.get_attribute("aria-label") != active.get_attribute("aria-label")
-    assert script(opened, "document.querySelectorAll('#treemap [tabindex=\"0\"]').length") == 1
+    stops = "[...document.querySelectorAll('#treemap svg')].map(svg =>" + (
+        " svg.querySelectorAll('[tabindex=\"0\"]').length)"
+    )
+    assert script(opened, stops) == [1, 1], "one stop of the tab key in each map"
     second.send_keys(Keys.ESCAPE)
     assert texts(opened, ".crumb") == ["/", "usr"]
     click(opened, "#list-these")
     assert find(opened, "#narrowed").text.startswith("Only below /usr.")
     assert all(path.startswith("/usr/") for path in listed(opened))
+
+
+AREAS = """[...document.querySelectorAll('#treemap svg')].map(svg => ['kept', 'removed'].map(
+  kind => [...svg.querySelectorAll('rect.' + kind)]
+    .reduce((sum, r) => sum + r.width.baseVal.value * r.height.baseVal.value, 0)))"""
 
 
 def test_the_maps_figures_are_those_of_the_tree(opened: Chrome) -> None:
@@ -309,14 +323,110 @@ def test_the_maps_figures_are_those_of_the_tree(opened: Chrome) -> None:
     gone = sum(entry.size for entry in files if entry.path not in KEEP) / 1e6
     note = find(opened, "#map-note").text
     assert f"{kept:.1f} MB kept" in note and f"{gone:.1f} MB removed" in note
-    boxes = script(
-        opened,
-        "['kept', 'removed'].map(kind => [...document.querySelectorAll('#treemap rect.' + kind)]"
-        ".reduce((sum, r) => sum + r.width.baseVal.value * r.height.baseVal.value, 0))",
+    before, after = script(opened, AREAS)
+    assert before[0] / sum(before) == pytest.approx(kept / (kept + gone), abs=0.03)
+    assert after[0] > 0 and after[1] == 0
+    captions = texts(opened, "#treemap figcaption")
+    assert captions[0] == f"Before {kept + gone:.1f} MB"
+    assert captions[1] == f"After {kept:.1f} MB areas drawn {(kept + gone) / kept:.1f}× larger"
+    for side, has_removed in (("before", True), ("after", False)):
+        click(opened, f"input[name=side][value={side}]")
+        ((_, removed),) = script(opened, AREAS)
+        assert (removed > 0) is has_removed
+        assert not find(opened, "#scale").is_displayed()
+
+
+def test_at_the_same_scale_a_byte_is_as_large_in_both_maps(opened: Chrome) -> None:
+    boxes = script(opened, "document.querySelectorAll('#treemap svg').length")
+    click(opened, "input[name=scale][value=equal]")
+    assert boxes == 2
+    sizes = "[...document.querySelectorAll('#treemap svg')].map(svg => svg.viewBox.baseVal.width)"
+    assert len(set(script(opened, sizes))) == 1
+    (kept, gone), (after, _) = script(opened, AREAS)
+    assert after == pytest.approx(kept, rel=0.35)  # titles and frames take their part of it
+    assert after < 0.3 * (kept + gone)
+    assert "at the scale of before" in texts(opened, "#treemap figcaption")[1]
+
+
+def pointed(browser: Chrome, svg: int, name: str) -> list[str | None]:
+    """Point at a box of one of the maps; around which box there is a ring, in each map."""
+    return browser.execute_script(
+        """
+        const maps = [...document.querySelectorAll('#treemap svg')];
+        const cells = [...maps[arguments[0]].querySelectorAll('.cell')];
+        cells.find((one) => one.getAttribute('aria-label')?.startsWith(arguments[1]))
+          .dispatchEvent(new PointerEvent('pointermove', {bubbles: true, clientX: 9, clientY: 9}));
+        return maps.map((map) => {
+          const ring = map.querySelector('.ring');
+          if (ring.getAttribute('visibility') !== 'visible') return null;
+          const box = ring.getBoundingClientRect();
+          const inside = (one) => ['left', 'top', 'right', 'bottom']
+            .every((side) => Math.abs(one[side] - box[side]) < 4);
+          return [...map.querySelectorAll('.cell[aria-label]')]
+            .find((one) => inside(one.getBoundingClientRect()))?.getAttribute('aria-label') ?? '?';
+        });
+        """,
+        svg,
+        name,
     )
-    assert boxes[0] / sum(boxes) == pytest.approx(kept / (kept + gone), abs=0.03)
-    click(opened, "input[name=side][value=after]")
-    assert script(opened, "document.querySelectorAll('#treemap rect.removed').length") == 0
+
+
+def test_both_maps_show_what_is_pointed_at_and_open_together(opened: Chrome) -> None:
+    for svg in (0, 1):
+        before, after = pointed(opened, svg, "/evil")
+        assert before == after and after is not None and after.startswith("/evil: ")
+    usr, gone = pointed(opened, 0, "/bad")
+    assert usr is not None and usr.startswith("/bad: ")
+    assert gone is None, "nothing of it ships, so there is no box to mark"
+    opened.execute_script(
+        "document.querySelector('#treemap').dispatchEvent(new PointerEvent('pointerleave'))"
+    )
+    assert script(opened, "document.querySelectorAll('.ring[visibility=visible]').length") == 0
+    opened.execute_script(
+        "[...document.querySelectorAll('#treemap svg')][1].querySelector('.cell')"
+        ".dispatchEvent(new MouseEvent('click', {bubbles: true}))"
+    )
+    place = texts(opened, ".crumb")
+    labels = script(
+        opened,
+        "[...document.querySelectorAll('#treemap svg')].map(svg => svg.ariaLabel)",
+    )
+    assert len(place) == 2
+    assert labels == [f"Map of /{place[1]}, before", f"Map of /{place[1]}, after"]
+    focused = script(
+        opened,
+        "[...document.querySelectorAll('#treemap svg')].findIndex("
+        "svg => svg.contains(document.activeElement))",
+    )
+    assert focused in (0, 1)
+
+
+def test_what_is_gone_altogether_is_said_in_the_map(opened: Chrome) -> None:
+    row = next(n for n, name in enumerate(texts(opened, "#map-table th.path")) if name == "bad")
+    click(opened, f"#map-table tbody tr:nth-child({row + 1}) button")
+    after = opened.find_elements(By.CSS_SELECTOR, "#treemap svg")[1]
+    assert after.text == "nothing of it ships"
+    assert texts(opened, "#treemap figcaption")[1] == "After 0 B"
+
+
+@pytest.mark.parametrize(("width", "is_beside"), [(390, False), (1280, True)])
+def test_the_maps_stand_side_by_side_where_there_is_room(
+    browser: Chrome, file: Path, width: int, is_beside: bool
+) -> None:
+    opened_at(browser, file, width=width)
+    one, other = (svg.rect for svg in browser.find_elements(By.CSS_SELECTOR, "#treemap svg"))
+    assert one["width"] == other["width"] > 250
+    assert (one["y"] == other["y"]) is is_beside
+    assert (one["x"] == other["x"]) is not is_beside
+
+
+def test_a_long_instruction_unfolds(opened: Chrome) -> None:
+    whole = "document.querySelector('#layers details > p')"
+    assert script(opened, f"{whole}.checkVisibility()") is False
+    click(opened, "#layers summary")
+    assert script(opened, f"{whole}.checkVisibility()") is True
+    assert "x " * 199 in script(opened, f"{whole}.textContent")
+    assert len(opened.find_elements(By.CSS_SELECTOR, "#layers tbody tr")) == len(ATTACKS)
 
 
 def test_the_map_by_package(opened: Chrome) -> None:
@@ -351,7 +461,8 @@ def test_odd_images_open(browser: Chrome, tmp_path: Path, shape: str) -> None:
     opened_at(browser, path)
     assert script(browser, "document.documentElement.dataset.state") == "ready"
     assert found(browser).startswith(f"{len(tree) - 1:,} paths removed")
-    for choice in ("group][value=package", "side][value=after", "group][value=directory"):
+    choices = ("group][value=package", "scale][value=equal", "side][value=after")
+    for choice in (*choices, "side][value=both", "group][value=directory"):
         click(browser, f"input[name={choice}]")
     assert browser.get_log("browser") == []
 

@@ -28,6 +28,17 @@ def podman_engine() -> Iterator[PodmanEngine]:
 
 
 @pytest.fixture(scope="session")
+def rootless_podman_engine() -> Iterator[PodmanEngine]:
+    """The same of an ordinary user."""
+    with (
+        tempfile.TemporaryDirectory(dir="/var/tmp", ignore_cleanup_errors=True) as place,
+        podman.service(Path(place), embedded.USER) as engine,
+    ):
+        podman.give(engine, *IMAGES)
+        yield engine
+
+
+@pytest.fixture(scope="session")
 def embedded_engine() -> Iterator[EmbeddedEngine]:
     """The engine without a daemon, with a store of its own and the same images."""
     with embedded.engine(*IMAGES) as engine:

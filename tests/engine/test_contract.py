@@ -19,6 +19,7 @@ from slimpy.errors import ContainerStartError, ImageNotFoundError
 from slimpy.image import listing
 from slimpy.image.tree import Tree
 from slimpy.model import FileType, ImagePath
+from slimpy.xray.steps import steps
 from tests.polling import eventually
 
 pytestmark = pytest.mark.engine
@@ -27,7 +28,12 @@ DEBIAN = "debian:bookworm"
 DEADLINE = 30.0
 
 
-ENGINES = {"docker": "engine", "podman": "podman_engine", "embedded": "embedded_engine"}
+ENGINES = {
+    "docker": "engine",
+    "podman": "podman_engine",
+    "rootless podman": "rootless_podman_engine",
+    "embedded": "embedded_engine",
+}
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -70,6 +76,18 @@ def test_names_are_those_of_the_store(engine: Engine) -> None:
     names = engine.names()
     assert any(name in (DEBIAN, f"localhost/{DEBIAN}") for name in names)
     assert list(names) == sorted(names) and not any("<none>" in name for name in names)
+
+
+def test_the_history_tells_what_made_the_image(engine: Engine) -> None:
+    image = engine.inspect(DEBIAN, pull=False)
+    found = engine.history(image)
+    sizes = [entry.size for entry in found if entry.size]
+    assert sizes and sizes[0] > 10_000_000, "the base comes first"
+    assert sum(sizes) == pytest.approx(image.size, rel=0.05)
+    assert sum(entry.empty is False for entry in found) in (0, len(image.layers))
+    assert all(entry.created.startswith("20") for entry in found)
+    facts = steps(found, len(image.layers))
+    assert [step.layer for step in facts if step.bytes] == list(range(1, len(sizes) + 1))
 
 
 def test_a_missing_image_is_one_clear_error(engine: Engine) -> None:

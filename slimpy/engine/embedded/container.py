@@ -18,6 +18,7 @@ from slimpy.engine import toolbox
 from slimpy.engine.docker_container import ALONE_SECONDS, FILE_LIMIT, OUTPUT_LIMIT
 from slimpy.engine.embedded.client import Keeper, RefusedError
 from slimpy.engine.embedded.forward import Forward
+from slimpy.engine.embedded.namespaces import MORE_USERS, Kind
 from slimpy.engine.embedded.streams import Captured, Fifo, readable
 from slimpy.engine.interrupts import INTERRUPTS
 from slimpy.engine.protocol import RunSpec
@@ -87,7 +88,9 @@ class EmbeddedContainer:
         message = (
             f"The embedded engine could not start a container of {name}: {display(error.why)}."
         )
-        return ContainerStartError(message, hint="Check ENTRYPOINT, CMD and USER of the image.")
+        alone = self._workspace.users.kind is Kind.SINGLE and error.why.startswith("user ")
+        hint = MORE_USERS if alone else "Check ENTRYPOINT, CMD and USER of the image."
+        return ContainerStartError(message, hint=hint)
 
     def start(self) -> None:
         """See Container.start."""

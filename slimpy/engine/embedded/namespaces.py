@@ -17,6 +17,8 @@ from slimpy import proc
 from slimpy.errors import EngineUnavailableError, ProgramError
 
 _SYS_ADMIN = 21
+_SETFCAP = 31
+"""Since Linux 5.12 needed to hand root's own id on (user_namespaces(7))."""
 _IDS = 65536
 _ONE = ((0, 0, 1),)
 _ROOT = Path(__file__).parents[3]
@@ -52,9 +54,15 @@ class Mapping:
         return self.kind is not Kind.ROOT
 
 
+MORE_USERS = (
+    "Install uidmap, and give this user a line in /etc/subuid and /etc/subgid;"
+    " in a container, also add the capabilities SETUID and SETGID (docs/ci.md)."
+)
+"""What to do about the degraded mode."""
+
 SINGLE_NOTE = (
     "only one user is available here: files of all users count as root's, and nothing can run as"
-    " another user (install uidmap, and give this user a line in /etc/subuid and /etc/subgid)"
+    f" another user. {MORE_USERS}"
 )
 """Said where containers run in the degraded mode."""
 
@@ -173,8 +181,15 @@ def forbidden(why: str) -> EngineUnavailableError:
             hint = f"Run as root, or allow them: sudo sysctl -w {setting}={good}"
             return EngineUnavailableError(message, hint=hint)
     reason = why.removeprefix("slimpy: ").strip() or "it was refused"
+    if os.geteuid() == 0 and not reason.startswith("unshare") and not _effective() & 1 << _SETFCAP:
+        message = "The embedded engine needs the capability SETFCAP where it runs as root."
+        hint = "Add SETFCAP, SETUID and SETGID, or run as an ordinary user: see docs/ci.md."
+        return EngineUnavailableError(message, hint=hint)
     message = f"The embedded engine needs user namespaces, which this system refuses: {reason}."
-    hint = "In a container, allow unshare and mount: see docs/ci.md. Else run as root."
+    hint = (
+        "In a container its seccomp profile and AppArmor have to let unshare and mount pass, such"
+        " as by --security-opt seccomp=unconfined: see docs/ci.md. Else run as root."
+    )
     return EngineUnavailableError(message, hint=hint)
 
 

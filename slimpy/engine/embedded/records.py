@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
+from slimpy.engine.protocol import HistoryEntry
 from slimpy.image import manifests
 from slimpy.model import Image
 
@@ -44,6 +46,35 @@ class Record(msgspec.Struct, frozen=True):
             tags=self.tags,
             layers=self.layers,
         )
+
+
+def steps(record: Record, sizes: Sequence[int]) -> tuple[HistoryEntry, ...]:
+    """What the configuration says of the image's making.
+
+    Args:
+        sizes: bytes of each layer, the base first; told where there is a step for each.
+    """
+    document = manifests.document(record.config.encode(), f"The configuration of {record.id}")
+    said = document.get("history")
+    entries = [item for item in said if isinstance(item, dict)] if isinstance(said, list) else []
+    filled = sum(item.get("empty_layer") is not True for item in entries)
+    left = iter(sizes if filled == len(sizes) else ())
+    return tuple(_step(item, left) for item in entries)
+
+
+def _step(item: Mapping[str, Any], sizes: Iterator[int]) -> HistoryEntry:
+    empty = item.get("empty_layer") is True
+    return HistoryEntry(
+        created_by=_text(item.get("created_by")),
+        comment=_text(item.get("comment")),
+        created=_text(item.get("created")),
+        size=0 if empty else next(sizes, None),
+        empty=empty,
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def replace_tags(record: Record, tags: Iterable[str]) -> Record:

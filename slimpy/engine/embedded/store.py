@@ -26,10 +26,18 @@ import msgspec
 from slimpy.engine.embedded import namespaces, unpack
 from slimpy.engine.embedded.blobs import decompressed as decompressed
 from slimpy.engine.embedded.namespaces import Mapping
-from slimpy.engine.embedded.records import Record, found, replace_tags, take_names, with_tag
+from slimpy.engine.embedded.records import (
+    Record,
+    found,
+    replace_tags,
+    steps,
+    take_names,
+    with_tag,
+)
 from slimpy.engine.embedded.runs import remove
 from slimpy.engine.embedded.unpack import Unpacked
 from slimpy.engine.interrupts import INTERRUPTS
+from slimpy.engine.protocol import HistoryEntry
 from slimpy.engine.session import is_over, session_id
 from slimpy.errors import (
     DiskFullError,
@@ -138,6 +146,13 @@ class LayerStore:
         return tuple(
             LayerFacts(f"sha256:{path.name}", self._layer_size(path.name)) for path in found
         )
+
+    def history(self, image: Image) -> tuple[HistoryEntry, ...]:
+        """The steps that made an image, with the bytes of each one's layer; see `records.steps`."""
+        record = self._read().get(image.id)
+        if record is None:
+            return ()
+        return steps(record, [self._layer_size(name) for name in record.layers])
 
     def layers(self, image: Image) -> tuple[Path, ...]:
         """The directories of an image's layers, the base first."""

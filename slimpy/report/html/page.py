@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FILE = "report.html"
 
-SCRIPTS = ("tree.js", "treemap.js", "cells.js", "files.js", "main.js")
+SCRIPTS = ("tree.js", "treemap.js", "chart.js", "map.js", "files.js", "main.js")
 """The page's script, in the order of its parts."""
 
 STYLES = ("style.css", "parts.css")
@@ -51,6 +51,7 @@ def page(
         rules=view.rules(report),
         levels=view.levels(report),
         timeline=view.timeline(report),
+        layers=view.layers(report),
         same=sum(item.verdict == "same" for item in report.exchanges),
         limit=limit,
         verdicts=wording.VERDICTS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from itertools import chain
 
@@ -17,6 +18,12 @@ from slimpy.report.tsv import escape
 
 MOST_PLACES = 20
 """Top directories in the table that needs no script."""
+
+MOST_TEXT = 180
+"""Characters of an instruction that are shown before it is unfolded."""
+
+_COPIED = re.compile(r"\b((?:file|dir|multi):[0-9a-f]{12})[0-9a-f]{20,52}\b")
+"""How old builders write what was copied: by its digest, of which the beginning is enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,21 @@ class RuleRow:
     alone_bytes: int
     width: float
     alone_width: float
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """A step that made the original: the ``text`` to begin with, the whole where that is cut.
+
+    ``number`` is its layer's, 0 for none; ``width`` in percent of the largest layer.
+    """
+
+    number: int
+    text: str
+    rest: str
+    bytes: int | None
+    width: float
+    empty: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +125,33 @@ def timeline(report: Report) -> tuple[Bar, ...]:
         bars.append(Bar(name, STAGES.get(name, ""), spent, width, percent(begin, total)))
         begin += spent
     return tuple(bars)
+
+
+def layers(report: Report) -> tuple[LayerRow, ...]:
+    """The steps that made the original, the first one first."""
+    largest = max((step.bytes or 0 for step in report.history), default=0)
+    rows = []
+    for step in report.history:
+        text = _COPIED.sub(r"\1…", step.instruction)
+        rows.append(
+            LayerRow(
+                number=step.layer,
+                text=_beginning(text),
+                rest=text if len(text) > MOST_TEXT else "",
+                bytes=step.bytes,
+                width=percent(step.bytes or 0, largest),
+                empty=step.empty is True,
+            )
+        )
+    return tuple(rows)
+
+
+def _beginning(text: str) -> str:
+    """What fits, up to the end of a word."""
+    if len(text) <= MOST_TEXT:
+        return text
+    whole, space, _ = text[:MOST_TEXT].rpartition(" ")
+    return whole.rstrip() if space and len(whole) > MOST_TEXT / 2 else text[:MOST_TEXT]
 
 
 def rules(report: Report) -> tuple[RuleRow, ...]:

@@ -293,3 +293,22 @@ def test_a_full_disk_is_told_and_cleaned_up(tmp_path: Path) -> None:
     said = subprocess.run(argv, text=True, capture_output=True, cwd=root, timeout=60)
     assert (said.stdout, said.returncode) == ("11 True ()\n", 0), said.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_the_history_is_that_of_the_configuration(store: LayerStore) -> None:
+    from slimpy.engine.embedded.records import Record, steps
+
+    said = (
+        '{"history": [{"created_by": "COPY a b", "created": "2026-01-01T00:00:00Z"}, 7,'
+        ' {"created_by": "ENV A=b", "empty_layer": true}, {"created_by": 3, "comment": "c"}]}'
+    )
+    record = Record(id="sha256:aa", config=said, layers=("a", "b"), size=12)
+    found = steps(record, [5, 7])
+    assert [(step.created_by, step.comment) for step in found] == [
+        ("COPY a b", ""),
+        ("ENV A=b", ""),
+        ("", "c"),
+    ]
+    assert [(step.size, step.empty) for step in found] == [(5, False), (0, True), (7, False)]
+    assert [step.size for step in steps(record, [5])] == [None, 0, None], "which is which?"
+    assert store.history(store.add(memory(b"one"))) == ()

@@ -8,7 +8,14 @@ import pytest
 
 from slimpy.model import KeepSet, Verdict
 from slimpy.report.document import build, encode
-from slimpy.report.schema import Count, ImageFacts, RuleFacts, decode
+from slimpy.report.schema import (
+    Count,
+    HistoryFacts,
+    ImageFacts,
+    RoundFacts,
+    RuleFacts,
+    decode,
+)
 from slimpy.report.tsv import escape
 from tests.unit.report.making import BAD, GOOD, HOSTILE, KEEP, SLIM, TREE, outcome
 
@@ -98,6 +105,25 @@ def test_a_newer_key_is_no_error_and_a_missing_one_is():
     del document["status"]
     with pytest.raises(msgspec.ValidationError):
         decode(json.dumps(document).encode())
+
+
+def test_a_document_from_before_history_and_rounds_is_read():
+    whole = dataclasses.replace(
+        build(outcome()),
+        history=(HistoryFacts("RUN make", "", None, None),),
+        rounds=(RoundFacts(1, 0, 2, ("missing: /a",)),),
+    )
+    assert decode(encode(whole).encode()) == whole
+    document = json.loads(encode(whole))
+    del document["history"], document["rounds"]
+    old = decode(json.dumps(document).encode())
+    assert (old.history, old.rounds) == ((), ())
+
+
+def test_causes_of_rounds_are_safe_to_print():
+    rounds = (RoundFacts(1, 0, 2, ("missing: /a\x1b[31m",)),)
+    report = build(dataclasses.replace(outcome(), rounds=rounds))
+    assert report.rounds == (RoundFacts(1, 0, 2, ("missing: /a\\x1b[31m",)),)
 
 
 def strings(value: object):

@@ -11,31 +11,16 @@ import pytest
 
 from slimpy.model import KeepSet, Rule
 from slimpy.sbom.catalogue import state_of, survey
-from slimpy.sbom.database import with_database
 from slimpy.sbom.package import State
-from tests.unit.sbom.world import APK, DPKG, image, keeping, surveyed, write
+from tests.unit.sbom import world
+from tests.unit.sbom.world import APK, DPKG, image, keeping, shipped, surveyed, write
 
 KEPT = ("/usr/lib/libz.so.1", "/etc/z.conf", "/usr/lib/base", "/lib")
 DEBIAN = {**DPKG, "/lib": "-> usr/lib"}
 
 
 def reduced(root: Path, files: dict[str, str | bytes], keep: KeepSet) -> KeepSet:
-    tree, contents = image(write(root, files))
-    return with_database(tree, contents, keep, survey(tree, contents))
-
-
-def shipped(root: Path, keep: KeepSet, target: Path) -> Path:
-    """What the packer would write, as a directory."""
-    for path in keep.reasons:
-        source, place = root / path.lstrip("/"), target / path.lstrip("/")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_symlink():
-            place.symlink_to(source.readlink())
-        elif source.is_dir():
-            place.mkdir(exist_ok=True)
-        else:
-            place.write_bytes(keep.rewritten.get(path) or source.read_bytes())
-    return target
+    return world.reduced(write(root, files), keep)
 
 
 def dpkg(*command: str) -> str:

@@ -18,10 +18,11 @@ from spdx_tools.spdx.validation.document_validator import validate_full_spdx_doc
 
 from slimpy.model import ImagePath
 from slimpy.sbom import cyclonedx, spdx
-from slimpy.sbom.components import Component, Inventory, slimmed
+from slimpy.sbom.catalogue import survey
+from slimpy.sbom.components import Component, Inventory, inventory, slimmed
 from slimpy.sbom.licences import is_expression
 from slimpy.sbom.package import Distribution, Ecosystem, Package, State
-from tests.unit.sbom.world import APK, DPKG, IMAGE, keeping, listed, surveyed
+from tests.unit.sbom.world import APK, DPKG, IMAGE, image, keeping, listed, surveyed, write
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "sbom"
 KEEP = keeping(("/usr/lib/libz.so.1", "/usr/lib/base", "/app/node_modules/a/i.js"))
@@ -101,6 +102,28 @@ def test_what_is_left(whole: Inventory, tmp_path: Path) -> None:
         json.loads(cyclonedx.encode(left))["serialNumber"]
         != (json.loads(cyclonedx.encode(whole))["serialNumber"])
     )
+
+
+def test_what_was_not_looked_into_is_one_sentence_and_only_where_it_matters(tmp_path: Path) -> None:
+    owner = {"/var/lib/dpkg/info/base.list": "/usr/lib/base\n/usr/bin/owned\n"}
+    programs = {
+        f"/usr/bin/{name}": b"\x7fELF" + bytes(200_000) for name in ("owned", "own", "own2")
+    }
+    root = write(tmp_path, {**DPKG, **owner, **programs, "/opt/a.jar": "PK"})
+    for path in (root / "usr/bin").iterdir():
+        path.chmod(0o755)
+    tree, contents = image(root)
+    keep = keeping(("/usr/lib/base",))
+    catalogue = survey(tree, contents, whole=keep.reasons)
+    fat = inventory(catalogue, "x:1", IMAGE, keep=keep)
+    # What belongs to a package is named with it, so that tells all that matters.
+    assert fat.warnings == (
+        "what may be built into files that were removed is not listed: "
+        "2 programs and 1 jar of no package",
+    )
+    assert slimmed(fat, catalogue, keep, "x.slim:1", IMAGE).warnings == ()
+    all_ = map(ImagePath, (*keep.reasons, "/usr/bin/own", "/usr/bin/own2", "/opt/a.jar"))
+    assert survey(tree, contents, whole=all_).unsearched == ()
 
 
 @pytest.mark.parametrize("hostile", [False, True])

@@ -113,6 +113,17 @@ def test_a_view_without_end_is_given_up(tmp_path: Path) -> None:
     assert [item.text for item in catalogue.warnings] == ["an rpm database is damaged"]
 
 
+def test_slots_that_share_their_blobs_do_not_fill_the_memory(tmp_path: Path) -> None:
+    data = bytearray(ndb([b"x" * 60_000]))
+    slot = bytes(data[32:48])
+    data[32:4096] = slot * 254
+    catalogue = surveyed(tmp_path, {**FEDORA, "/var/lib/rpm/Packages.db": bytes(data)})
+    assert [(item.text, item.count) for item in catalogue.warnings] == [
+        ("a package of an rpm database is damaged", 1),
+        ("an rpm database is damaged", 1),
+    ]
+
+
 def test_berkeley_db_is_named_as_unread(tmp_path: Path) -> None:
     catalogue = surveyed(tmp_path, {**FEDORA, "/var/lib/rpm/Packages": "\0" * 512})
     assert "Berkeley DB" in catalogue.warnings[0].text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from slimpy.image.tree import Tree
 from slimpy.model import ImagePath, KeepSet, Reason, Rule
 from slimpy.sbom.catalogue import survey
 from slimpy.sbom.components import Inventory, inventory
+from slimpy.sbom.database import with_database
 from slimpy.sbom.package import Catalogue
 from tests.trees import HostContents, tree_of
 
@@ -133,3 +135,25 @@ def listed(root: Path, files: Mapping[str, str | bytes], keep: KeepSet | None = 
 def keeping(paths: Iterable[str], rule: Rule = Rule.TOUCHED) -> KeepSet:
     """What ships."""
     return KeepSet({ImagePath(path): (Reason(rule),) for path in paths})
+
+
+def reduced(root: Path, keep: KeepSet) -> KeepSet:
+    """What ships of a root, with the databases."""
+    tree, contents = image(root)
+    return with_database(tree, contents, keep, survey(tree, contents))
+
+
+def shipped(root: Path, keep: KeepSet, target: Path) -> Path:
+    """What the packer would write, as a directory."""
+    for path in sorted(keep.reasons):
+        source, place = root / path.lstrip("/"), target / path.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_symlink():
+            place.symlink_to(source.readlink())
+        elif source.is_dir():
+            place.mkdir(exist_ok=True)
+        elif path in keep.rewritten:
+            place.write_bytes(keep.rewritten[path])
+        else:
+            shutil.copy2(source, place)
+    return target

@@ -14,7 +14,7 @@ from slimpy.engine.embedded.inside.filters import Filter
 from slimpy.engine.embedded.inside.users import Identity, UnknownUserError, identify
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_SINGLE = "this machine has only one user for containers (is uidmap installed?)"
+_SINGLE = "only one user is available for containers here"
 
 
 def become(spec: Mapping[str, Any], last_capability: int, status: int) -> None:

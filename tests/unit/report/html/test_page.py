@@ -17,6 +17,7 @@ from slimpy.report.document import build
 from slimpy.report.html import view
 from slimpy.report.html.page import SCRIPTS, STYLES, _asset
 from slimpy.report.html.wording import RULES
+from slimpy.report.schema import HistoryFacts, RoundFacts
 from tests.unit.report.html.unfold import document, embedded, rows
 from tests.unit.report.making import BAD, GOOD, HOSTILE, KEEP, TREE, outcome
 
@@ -86,6 +87,12 @@ def filled(verdict=GOOD, evil: str = "evil"):
             levels=levels,
             coverage=coverage,
             widened=(evil,),
+            history=(
+                HistoryFacts(f"RUN {evil}", "2026-01-02T03:04:05Z", 5_000_000, False, 1),
+                HistoryFacts(f"ENV {evil}", evil, 0, True),
+                HistoryFacts(f"RUN {'x ' * 200}{evil}", "", None, None),
+            ),
+            rounds=(RoundFacts(1, 3, 4, (evil,)), RoundFacts(2, 3, 4, (evil, evil))),
         )
     )
 
@@ -132,6 +139,43 @@ def test_main_facts_need_no_script():
         "removed-files.tsv",
     ):
         assert fact in text, fact
+
+
+def test_layers_are_told_with_their_instructions():
+    text = visible(whole())
+    for fact in ("1 RUN evil 5.0 MB", "no layer ENV evil – none", "x… RUN x x", "x evil unknown"):
+        assert fact in text, fact
+    assert "How much of each layer ships is not known" in text
+    assert "Layers" not in visible(whole(build(outcome())))
+
+
+def test_layers_are_compared_to_the_largest():
+    steps = (
+        HistoryFacts("ADD file:" + "ab" * 32 + " /", "", 200, False, 1),
+        HistoryFacts("RUN make", "", 50, False, 2),
+        HistoryFacts("CMD x", "", 0, True),
+    )
+    rows = view.layers(dataclasses.replace(build(outcome()), history=steps))
+    assert [row.width for row in rows] == [100, 25, 0]
+    assert [row.number for row in rows] == [1, 2, 0]
+    assert rows[0].text == "ADD file:abababababab… /"
+    assert [row.rest for row in rows] == ["", "", ""]
+
+
+@pytest.mark.parametrize("text", ["RUN a && " + "b " * 300, "RUN " + "x" * 600])
+def test_a_long_instruction_can_be_unfolded(text):
+    report = dataclasses.replace(build(outcome()), history=(HistoryFacts(text, "", 1, False, 1),))
+    (row,) = view.layers(report)
+    assert view.MOST_TEXT / 2 < len(row.text) <= view.MOST_TEXT
+    assert text.startswith(row.text) and row.rest == text
+
+
+def test_rounds_of_mending_are_told():
+    text = visible(whole())
+    assert "Rounds of mending" in text and "3 of 4 answers were alike" in text
+    assert "After them all answers are alike" in text
+    assert "It still differs: see the probes" in visible(whole(filled(BAD)))
+    assert "Rounds of mending" not in visible(whole(build(outcome())))
 
 
 def test_a_failure_is_told_first():

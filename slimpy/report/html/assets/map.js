@@ -1,42 +1,17 @@
-// Draws a treemap as SVG, with a tooltip, zoom, keys, a trail of crumbs and a table of the same.
+// The maps of both images: side by side or one alone, kept in step, with a tooltip, zoom, keys, a
+// trail of crumbs and a table of the same.
 
-const SVG = "http://www.w3.org/2000/svg";
-const HEAD = 20; // pixels of a group's title
-const DEEPEST = 3;
 const MOST_ROWS = 14;
-
-// Texts are measured before they are cut: a label must not leave its box.
-const ruler = document.createElement("canvas").getContext("2d");
-
-function widthOf(text, size, weight) {
-  ruler.font = `${weight} ${size}px ${getComputedStyle(document.body).fontFamily}`;
-  return ruler.measureText(text).width;
-}
-
-function fitting(text, room, size, weight) {
-  if (widthOf(text, size, weight) <= room) return text;
-  const letters = [...text.slice(0, 200)];
-  let [least, most] = [0, letters.length];
-  while (least < most) {
-    const middle = Math.ceil((least + most) / 2);
-    if (widthOf(`${letters.slice(0, middle).join("")}…`, size, weight) <= room) least = middle;
-    else most = middle - 1;
-  }
-  return least > 1 ? `${letters.slice(0, least).join("")}…` : "";
-}
-
-function shape(name, attributes) {
-  const element = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  return element;
-}
+const GAP = 18; // pixels between the maps
+const NARROW = 640; // pixels of both, below which one stands above the other
 
 class Treemap {
   constructor(files, list) {
     this.files = files;
     this.list = list;
     this.group = "directory";
-    this.side = "before";
+    this.side = "both";
+    this.scale = "fill";
     this.trees = { directory: files.tree };
     this.node = 0;
     this.place = document.getElementById("treemap");
@@ -44,7 +19,8 @@ class Treemap {
     this.tip = make("div", "tip");
     this.tip.hidden = true;
     document.body.append(this.tip);
-    this.cells = [];
+    this.charts = [];
+    this.wording = { title: (node) => this.#title(node), about: (node) => this.#about(node) };
     this.#listen();
   }
 
@@ -53,7 +29,7 @@ class Treemap {
   }
 
   #listen() {
-    for (const input of document.querySelectorAll("input[name=side], input[name=group]")) {
+    for (const input of document.querySelectorAll("#map input[type=radio]")) {
       input.addEventListener("change", () => {
         this[input.name] = input.value;
         if (input.name === "group") this.node = 0;
@@ -64,9 +40,9 @@ class Treemap {
     const place = this.place;
     place.addEventListener("click", (event) => this.#choose(event));
     place.addEventListener("pointermove", (event) => this.#point(event));
-    place.addEventListener("pointerleave", () => (this.tip.hidden = true));
+    place.addEventListener("pointerleave", () => this.#forget());
     place.addEventListener("focusin", (event) => this.#focused(event));
-    place.addEventListener("focusout", () => (this.tip.hidden = true));
+    place.addEventListener("focusout", () => this.#forget());
     place.addEventListener("keydown", (event) => this.#key(event));
     let width = 0;
     new ResizeObserver(() => {
@@ -76,108 +52,50 @@ class Treemap {
   }
 
   go(node) {
+    const at = Math.max(0, this.charts.findIndex((chart) => chart.svg.contains(document.activeElement)));
     this.node = node;
     this.draw();
-    this.cells[0]?.focus({ preventScroll: true });
+    const chart = this.charts[at]?.cells.length ? this.charts[at] : this.charts.find((one) => one.cells.length);
+    chart?.cells[0].focus({ preventScroll: true });
   }
 
   draw() {
     const width = this.place.clientWidth;
     if (!width) return;
-    const height = Math.round(Math.min(560, Math.max(300, width * 0.52)));
-    const svg = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "group" });
-    svg.setAttribute("aria-label", `Map of ${this.#title(this.node)}, ${this.side}`);
-    this.cells = [];
-    this.tip.hidden = true;
-    const sizes = this.sizes;
-    if (sizes.value(this.node, this.side) > 0) this.#inside(svg, this.node, 0, 0, width, height, 0);
-    this.place.replaceChildren(svg);
-    this.cells[0]?.setAttribute("tabindex", "0");
+    const isBoth = this.side === "both";
+    document.getElementById("scale").hidden = !isBoth;
+    this.#forget();
+    this.wording.packages = this.group === "package";
+    this.charts = (isBoth ? ["before", "after"] : [this.side]).map((side) => new Chart(this.sizes, side, this.wording));
+    this.place.classList.toggle("narrow", width < NARROW);
+    this.place.replaceChildren(...this.charts.map((chart) => this.#panel(chart, width, isBoth)));
     this.#crumbs();
     this.#table();
     this.note.textContent = this.#about(this.node);
   }
 
-  #inside(parent, node, x, y, w, h, depth) {
-    const items = shown(this.sizes, node, this.side, w * h);
-    const boxes = squarified(items, x, y, w, h);
-    boxes.forEach((box, number) => {
-      const rest = items[number].rest;
-      const cell = shape("g", { class: "cell" });
-      if (depth === 0) {
-        cell.setAttribute("tabindex", "-1");
-        cell.setAttribute("role", "button");
-        this.cells.push(cell);
-      }
-      parent.append(cell);
-      if (rest) this.#rest(cell, box, rest);
-      else this.#box(cell, box, depth);
-    });
+  #panel(chart, whole, isBoth) {
+    const isBeside = isBoth && whole >= NARROW;
+    const width = isBeside ? Math.floor((whole - GAP) / 2) : whole;
+    const height = Math.round(
+      isBoth ? Math.min(480, Math.max(220, width * (isBeside ? 0.82 : 0.62))) : Math.min(560, Math.max(300, width * 0.52)),
+    );
+    const [before, after] = ["before", "after"].map((side) => this.sizes.value(this.node, side));
+    const isSmaller = isBoth && chart.side === "after" && before > 0 && after > 0;
+    const share = isSmaller && this.scale === "equal" ? after / before : 1;
+    chart.svg = chart.draw(this.node, width, height, areaOf(width, height, share));
+    const panel = make("figure", "panel");
+    const caption = make("figcaption", "", chart.side === "after" ? "After " : "Before ");
+    caption.append(make("b", "", sizeText(chart.side === "after" ? after : before)));
+    if (isSmaller) caption.append(" ", make("small", "", this.#scaleText(before / after)));
+    panel.append(caption, chart.svg);
+    return panel;
   }
 
-  #box(cell, box, depth) {
-    const isPackage = this.group === "package" && this.node === 0 && depth === 0;
-    const alone = { node: box.node, name: this.sizes.names[box.node] };
-    const { node, name } = isPackage ? alone : onlyChild(this.sizes, box.node);
-    cell.dataset.node = node;
-    if (depth === 0) cell.setAttribute("aria-label", this.#about(node));
-    const isGroup = this.sizes.children(node).length > 0;
-    if (isGroup && depth < DEEPEST && box.w > 70 && box.h > 56) {
-      const frame = { x: box.x + 1, y: box.y + 1, width: box.w - 2, height: box.h - 2, rx: 3 };
-      cell.append(shape("rect", { ...frame, class: `group depth${depth}` }));
-      this.#label(cell, box.x + 7, box.y + 15, box.w - 14, name, "title", this.sizes.value(node, this.side));
-      this.#inside(cell, node, box.x + 4, box.y + HEAD + 1, box.w - 8, box.h - HEAD - 5, depth + 1);
-      return;
-    }
-    this.#leaf(cell, box, this.sizes.kept[node], this.side === "after" ? 0 : this.sizes.gone[node], name);
-  }
-
-  #rest(cell, box, rest) {
-    const sum = (column) => rest.reduce((total, item) => total + column[item.node], 0);
-    const kept = sum(this.sizes.kept);
-    const gone = sum(this.sizes.gone);
-    const text = `${many(rest.length)} smaller: ${sizeText(kept)} kept, ${sizeText(gone)} removed`;
-    cell.dataset.text = text;
-    if (cell.hasAttribute("role")) cell.setAttribute("aria-label", text);
-    this.#leaf(cell, box, kept, this.side === "after" ? 0 : gone, `${many(rest.length)} smaller`);
-  }
-
-  // A box of two parts, kept and removed, cut across its longer side.
-  #leaf(cell, box, kept, gone, name) {
-    const gap = Math.min(0.75, box.w / 8, box.h / 8);
-    const [x, y, w, h] = [box.x + gap, box.y + gap, box.w - 2 * gap, box.h - 2 * gap];
-    const share = kept / (kept + gone);
-    const wide = w >= h;
-    const first = { x, y, w: wide ? w * share : w, h: wide ? h : h * share };
-    const second = wide
-      ? { x: x + first.w, y, w: w - first.w, h }
-      : { x, y: y + first.h, w, h: h - first.h };
-    const part = (area, kind) => {
-      if (area.w < 0.05 || area.h < 0.05) return;
-      cell.append(shape("rect", { class: kind, x: area.x, y: area.y, width: area.w, height: area.h }));
-    };
-    part(first, "kept");
-    part(second, "removed");
-    const [area, kind] = share >= 0.5 ? [first, "on-kept"] : [second, "on-removed"];
-    if (area.h >= 17 && area.w >= 34) {
-      const value = area.h >= 34 ? kept + gone : undefined;
-      this.#label(cell, area.x + 5, area.y + 14, area.w - 10, name, kind, value, true);
-    }
-  }
-
-  #label(cell, x, y, width, name, kind, value, below = false) {
-    const size = value === undefined ? "" : sizeText(value);
-    const weight = kind === "title" ? 600 : 400;
-    const text = shape("text", { x, y, class: kind, "aria-hidden": "true" });
-    text.textContent = fitting(name, width, 11.5, weight);
-    cell.append(text);
-    const needed = widthOf(size, 10.5, 400);
-    const free = below ? width : width - widthOf(text.textContent, 11.5, weight) - 10;
-    if (!size || needed > free) return;
-    const at = below ? { x, y: y + 15 } : { x: x + width, y, "text-anchor": "end" };
-    const figure = shape("text", { ...at, class: `${kind} figure-text`, "aria-hidden": "true" });
-    figure.textContent = size;
-    cell.append(figure);
+  #scaleText(factor) {
+    if (this.scale === "equal") return "at the scale of before";
+    if (factor < 1.05) return "at nearly the same scale";
+    return `areas drawn ${factor < 10 ? factor.toFixed(1) : many(Math.round(factor))}× larger`;
   }
 
   #way(node) {
@@ -262,22 +180,37 @@ class Treemap {
     return row;
   }
 
+  // The node that a box stands for; the many small ones of one box stand for what is around them.
+  #nodeOf(cell) {
+    const node = Number(cell.dataset.node ?? -1);
+    if (node >= 0) return node;
+    return Number(cell.parentNode.closest(".cell")?.dataset.node ?? this.node);
+  }
+
   #choose(event) {
     const cell = event.target.closest(".cell");
     if (!cell) return;
-    let node = Number(cell.dataset.node ?? -1);
-    if (node < 0) node = Number(cell.parentNode.closest?.(".cell")?.dataset.node ?? this.node);
+    let node = this.#nodeOf(cell);
     while (!this.sizes.children(node).length) node = this.sizes.parents[node];
     if (node !== this.node) this.go(node);
   }
 
+  // Marks what is pointed at in every map.
+  #mark(cell) {
+    const node = cell ? this.#nodeOf(cell) : 0;
+    for (const chart of this.charts) chart.mark(chart.near(node, this.node));
+  }
+
+  #forget() {
+    this.tip.hidden = true;
+    for (const chart of this.charts) chart.mark(null);
+  }
+
   #tell(cell, x, y) {
-    if (!cell) {
-      this.tip.hidden = true;
-      return;
-    }
+    this.#mark(cell);
+    this.tip.hidden = !cell;
+    if (!cell) return;
     this.tip.textContent = cell.dataset.text ?? this.#about(Number(cell.dataset.node));
-    this.tip.hidden = false;
     const { offsetWidth: width, offsetHeight: height } = this.tip;
     const left = Math.min(x + 14, document.documentElement.clientWidth - width - 8);
     const above = y + 18 + height > window.innerHeight;
@@ -298,11 +231,12 @@ class Treemap {
   }
 
   #key(event) {
-    const at = this.cells.indexOf(event.target.closest(".cell"));
+    const cell = event.target.closest(".cell");
+    const cells = this.charts.find((chart) => chart.cells.includes(cell))?.cells;
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (step) {
-      const next = this.cells[(at + step + this.cells.length) % this.cells.length];
-      this.cells[at]?.setAttribute("tabindex", "-1");
+    if (step && cells) {
+      const next = cells[(cells.indexOf(cell) + step + cells.length) % cells.length];
+      cell.setAttribute("tabindex", "-1");
       next.setAttribute("tabindex", "0");
       next.focus();
     } else if (event.key === "Enter" || event.key === " ") this.#choose(event);
