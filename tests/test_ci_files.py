@@ -1,4 +1,4 @@
-"""The jobs in docs/ci: their published schemas, Pod Security, and commands that the program knows."""
+"""The jobs in docs/ci: their published schemas, Pod Security, and commands that slimpy knows."""
 
 from __future__ import annotations
 

@@ -103,9 +103,22 @@ GROUPS_32BIT = _groups("""
 """The same for 32-bit processes, whose calls have wide variants (64-bit offsets, times and ids)."""
 
 
+_RENAMES = frozenset(("rename", "renameat", "renameat2"))
+_COPYING = frozenset(
+    ("chmod", "fchmod", "fchmodat", "fchmodat2", "utime", "utimes", "futimesat", "utimensat")
+)
+"""A rename between two file systems ends with EXDEV (rename(2)), so programs copy instead. Each
+writable place of a confined container is a file system of its own.
+"""
+
+
 def equivalents(names: Iterable[str], *, narrow: bool = False) -> frozenset[str]:
-    """The other members of all groups that a name is in; ``narrow``: 32-bit processes were seen."""
+    """The other members of all groups that a name is in, and what a rename may have to become.
+
+    Args:
+        narrow: 32-bit processes were seen.
+    """
     known = frozenset(names)
     groups = (*GROUPS, *GROUPS_32BIT) if narrow else GROUPS
     reached = frozenset().union(*(group for group in groups if group & known))
-    return reached - known
+    return (reached | (_COPYING if known & _RENAMES else frozenset())) - known

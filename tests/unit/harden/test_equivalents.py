@@ -38,6 +38,7 @@ def test_a_group_holds_nothing_that_may_not_be_added(group):
         ("pipe", "pipe2"),
         ("futex", "futex_waitv"),
         ("rename", "renameat2"),
+        ("renameat2", "utimensat"),
     ],
 )
 def test_a_call_brings_its_equivalents(seen, added):
