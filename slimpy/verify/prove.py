@@ -244,6 +244,8 @@ class Prover:
                 keep=keep_files(self.original, self.options, missing),
                 account=replace(old.account, chown=chown),
             )
+            if not refused and _same_contents(wider, old):
+                return None, (*causes, "that cannot be added: it must not ship, or is dropped")
         elif not refused:
             looser, cause = self._loosened(wider, seen)
             causes.append(cause)
@@ -442,6 +444,15 @@ class Confiner(Prover):
         number: int,  # noqa: ARG002
     ) -> Causes:
         return Causes({}, (), ())
+
+
+def _same_contents(one: Candidate, other: Candidate) -> bool:
+    """Whether both make the same layer."""
+    return (
+        one.keep.reasons.keys() == other.keep.reasons.keys()
+        and one.keep.placeholders == other.keep.placeholders
+        and one.account == other.account
+    )
 
 
 def confinement_of(hardening: Hardening) -> Confinement:

@@ -57,3 +57,12 @@ def test_when_the_rounds_are_spent_root_is_the_last_resort_and_it_is_told(
     assert done.code == 0, done.talk
     account = json.loads((tmp_path / "report/report.json").read_text())["account"]
     assert account["uid"] == 0 and "as another user: GET /: " in account["why"]
+
+
+def test_what_is_dropped_is_not_missed_again_and_again(image: str, tmp_path: Path) -> None:
+    """The first round adds a file, the second finds one that must not be added: no third."""
+    arguments = ("--level", "minimal", "--drop", "/second", "--report-dir", "report")
+    done = slim("build", image, *arguments, cwd=tmp_path)
+    assert done.code == 0, done.talk
+    assert done.talk.count("\ndiagnose ") == 2
+    assert json.loads((tmp_path / "report/report.json").read_text())["account"]["uid"] == 0
