@@ -5,12 +5,28 @@ PYTHON ?= python3
 
 .PHONY: setup demo test unit lint benchmark clean
 
-setup: $(BIN)/slim
+# The environment; Debian has the means to make one in a package of its own.
+define venv
+@$(PYTHON) -m venv $(VENV) >/dev/null || { \
+	if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
+	$$sudo apt-get update -qq && $$sudo apt-get install -y -qq --no-install-recommends python3-venv && \
+	$(PYTHON) -m venv $(VENV); }
+endef
+
+setup: $(VENV)/.dev
 	@tests/setup.sh
 
+# slimpy with what its tests and checks need, and without.
+$(VENV)/.dev: pyproject.toml
+	@echo "installing slimpy and its tests' tools into $(VENV)"
+	$(venv)
+	@$(BIN)/pip install -qq --editable '.[dev]'
+	@touch $@ $(BIN)/slim
+
 $(BIN)/slim: pyproject.toml
-	$(PYTHON) -m venv $(VENV) || { apt-get update && apt-get install -y --no-install-recommends python3-venv && $(PYTHON) -m venv $(VENV); }
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	@echo "installing slimpy into $(VENV)"
+	$(venv)
+	@$(BIN)/pip install -qq --editable .
 	@touch $@
 
 demo: $(BIN)/slim
@@ -24,10 +40,10 @@ test: setup lint
 	exit $$status
 	$(BIN)/pytest -n 2 --dist loadfile tests/engine tests/e2e
 
-unit: $(BIN)/slim
+unit: $(VENV)/.dev
 	$(BIN)/pytest tests/unit
 
-lint: $(BIN)/slim
+lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

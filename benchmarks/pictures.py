@@ -1,7 +1,11 @@
-"""`python -m benchmarks.pictures`: build a sample, open its report, take docs/pictures/*.png."""
+"""`python -m benchmarks.pictures [NAME...]`: build a sample, open its report, run programs on a
+terminal, and take docs/pictures/*.png.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,8 +15,10 @@ from pathlib import Path
 from selenium.webdriver import Chrome
 from selenium.webdriver.support.wait import WebDriverWait
 
+from benchmarks import terminal
 from benchmarks.browser import chromium, picture, prefer, resize
 from benchmarks.rounds import ROOT, tell
+from benchmarks.terminal import Shot
 
 PICTURES = ROOT / "docs" / "pictures"
 SAMPLE = "flask-gunicorn"
@@ -49,10 +55,72 @@ VIEWS = (
 )
 
 
+IMAGE = f"slimpy-sample/{SAMPLE}"
+SHOTS = (
+    Shot("terminal-build", (("slim", "build", IMAGE, "--probe-file", "probe.yaml"),), columns=124),
+    Shot(
+        "terminal-why",
+        (
+            ("slim", "why", "/usr/lib/x86_64-linux-gnu/libssl.so.3"),
+            ("slim", "why", "/usr/bin/perl"),
+            ("slim", "restore", "/usr/bin/perl"),
+        ),
+        rows=90,
+        columns=124,
+    ),
+    Shot("terminal-xray", (("slim", "xray", IMAGE, "--top", "5"),), columns=124, rows=90, last=46),
+    Shot(
+        "terminal-explorer",
+        (("slim", "xray", IMAGE, "--interactive"),),
+        columns=150,
+        rows=44,
+        keys=("]", "]", "v", "s", "b"),
+    ),
+    Shot("terminal-lint", (("slim", "lint", "Dockerfile"),), columns=124),
+)
+_CELL = (9.03, 19.8)  # of a character, in pixels
+_EDGE = (44, 36)
+
+
 def main() -> None:
-    """Take all pictures."""
+    """Take all pictures, or those that are named."""
+    wanted = set(sys.argv[1:])
     subprocess.run([str(ROOT / "sample_apps" / "build.sh"), SAMPLE], check=True)
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory() as name, chromium() as browser:
+        directory = Path(name)
+        _take_terminals(browser, directory, wanted)
+        _take_reports(browser, directory, wanted)
+
+
+def _take_terminals(browser: Chrome, directory: Path, wanted: set[str]) -> None:
+    for file in ("probe.yaml", "Dockerfile"):
+        shutil.copy(ROOT / "sample_apps" / SAMPLE / file, directory)
+    variables = {**os.environ, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
+    variables.pop("NO_COLOR", None)
+    slim = shutil.which("slim", path=str(Path(sys.executable).parent)) or "slim"
+    for shot in SHOTS:
+        if wanted and shot.name not in wanted:
+            continue
+        tell(f"  {shot.name}")
+        file = directory / f"{shot.name}.html"
+        text = terminal.page(shot, slim, variables, str(directory))
+        file.write_text(text, encoding="utf-8")
+        lines = text.partition("<pre>")[2].count("\n")  # one of them is behind the end
+        prefer(browser, "dark")
+        resize(
+            browser,
+            round(shot.columns * _CELL[0]) + _EDGE[0],
+            round(lines * _CELL[1]) + _EDGE[1],
+        )
+        browser.get(file.as_uri())
+        picture(browser, PICTURES / f"{shot.name}.png")
+
+
+def _take_reports(browser: Chrome, top: Path, wanted: set[str]) -> None:
+    views = [view for view in VIEWS if not wanted or view.name in wanted]
+    if not views:
+        return
+    with tempfile.TemporaryDirectory(dir=top) as directory:
         reports = {
             "passed": _build(Path(directory) / "passed"),
             "failed": _build(
@@ -60,10 +128,9 @@ def main() -> None:
                 *("--drop", MISSING, "--repair", "0", "--tag", "slimpy-picture/failed:1"),
             ),
         }
-        with chromium() as browser:
-            for view in VIEWS:
-                tell(f"  {view.name}")
-                _take(browser, view, reports[view.report])
+        for view in views:
+            tell(f"  {view.name}")
+            _take(browser, view, reports[view.report])
 
 
 def _build(directory: Path, *more: str) -> Path:

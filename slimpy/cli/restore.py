@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from slimpy.report.schema import Report
     from slimpy.traces import SavedTrace
 
-_MOST_SHOWN = 20
+_MOST_SHOWN = 8
 
 
 @click.command("restore")

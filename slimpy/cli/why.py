@@ -43,7 +43,7 @@ def command(paths: tuple[str, ...], report: Path | None, tree: bool | None, as_j
     elif sys.stdout.isatty() if tree is None else tree:
         from rich.console import Console
 
-        console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        console = Console(file=sys.stdout, highlight=False)
         console.print(whys.renderable(whys.why(loaded, found[0])))
     else:
         for line in whys.lines(loaded, found[0]):
