@@ -12,10 +12,10 @@ from slimpy.engine.session import scratch_directory
 from slimpy.image import listing
 from slimpy.image.spool import Spool
 from slimpy.image.tree import Tree
-from slimpy.keep import packages
 from slimpy.model import ROOT, Entry, FileType, Image, display, epoch
 from slimpy.report.difference import Side
 from slimpy.report.tsv import escape
+from slimpy.sbom import owners
 
 if TYPE_CHECKING:
     from slimpy.image.registry.access import Access
@@ -40,7 +40,7 @@ def side_of(engine: Engine, reference: str, access: Access | None = None) -> Sid
             listing.normalised(entries, container_time=workspace.container_time, created=created)
         )
         contents = stack.enter_context(Spool(workspace.archive, scratch, tree))
-        owned = packages.survey(tree, contents)
+        owned = owners.survey(tree, contents)
         return Side(
             name=image.reference,
             size=image.size,

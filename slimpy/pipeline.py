@@ -27,7 +27,6 @@ from slimpy.harden.forms.bundle import bundle
 from slimpy.image import listing, platforms, references
 from slimpy.image.spool import Spool
 from slimpy.image.tree import Tree
-from slimpy.keep import packages
 from slimpy.keep.coverage import coverage
 from slimpy.keep.scene import Scene
 from slimpy.keep.weights import weigh
@@ -35,7 +34,7 @@ from slimpy.model import Image, ImagePath, KeepSet, Reason, display, epoch
 from slimpy.pack.layer import Packed
 from slimpy.report import buildfile, document
 from slimpy.report.schema import RoundFacts
-from slimpy.sbom import components, cyclonedx
+from slimpy.sbom import components, cyclonedx, owners
 from slimpy.sbom.catalogue import survey
 from slimpy.settings import BuildOptions, checked_tag, default_tag
 from slimpy.traces import SavedTrace, encode, load, merged
@@ -339,7 +338,7 @@ def _settle(
     )
     tagged = _may_go_out(attempt, options)
     with watch.stage("owners") as stage:
-        owned = packages.survey(original.tree, original.contents)
+        owned = owners.survey(original.tree, original.contents)
         stage.summary = f"{len(owned.owners):,} paths belong to packages"
     keep = attempt.candidate.keep
     with watch.stage("packages") as stage:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from slimpy.image.tree import name, parent
-from slimpy.keep import packages
 from slimpy.keep.scene import Scene
 from slimpy.model import Entry, FileType, ImagePath
+from slimpy.sbom import owners
 
 MOST_LINES = 100_000  # of one list of files
 
@@ -31,7 +31,7 @@ def bundle(scene: Scene, package: str) -> tuple[ImagePath, ...]:
 
 
 def _of_system(scene: Scene, package: str) -> Iterator[ImagePath]:
-    for path, owner in packages.owners(scene.tree, scene.contents).items():
+    for path, owner in owners.owners(scene.tree, scene.contents).items():
         if owner.partition(" ")[0] == package:
             yield path
 

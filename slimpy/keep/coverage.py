@@ -116,7 +116,7 @@ def coverage(
     """Measure what was not reached. Reads texts of the app's own that ship anyway, and no others.
 
     Args:
-        owners: path -> package, of `slimpy.keep.packages`.
+        owners: path -> package, of `slimpy.sbom.owners`.
         plan: what was asked; without it only the names of the exchanges tell.
     """
     used = frozenset(_used(scene))

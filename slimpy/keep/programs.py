@@ -11,9 +11,9 @@ from slimpy.elf.closure import Closure, closure
 from slimpy.elf.facts import ElfFacts
 from slimpy.elf.files import ElfFiles
 from slimpy.keep.draft import Draft
-from slimpy.keep.packages import databases
 from slimpy.keep.scene import Finding, Scene, Want
 from slimpy.model import Entry, FileType, ImagePath, Reason, Rule, display
+from slimpy.sbom.owners import databases
 
 LONGEST_LINE = 256
 """How much of a script's first line the kernel reads, in bytes (BINPRM_BUF_SIZE, binfmts.h)."""

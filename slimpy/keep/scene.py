@@ -10,9 +10,9 @@ from probes.model import Trace, TraceWarning
 from slimpy.image.contents import Contents
 from slimpy.image.links import Resolution, resolve
 from slimpy.image.tree import Tree
-from slimpy.keep.packages import Ownership, survey
 from slimpy.keep.standins import StandIns
 from slimpy.model import Entry, FileType, Image, Reason, decoded
+from slimpy.sbom.owners import Ownership, survey
 
 SMALL_TEXT = 1 << 20
 """How much of a text file of the image is read to understand it, in bytes."""

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from slimpy.image.tree import name
-from slimpy.keep import packages as owners
 from slimpy.model import Entry, FileType, ImagePath, decoded
-from slimpy.sbom import rpm
+from slimpy.sbom import owners, rpm
 from slimpy.sbom.package import Distribution, Ecosystem, Package
 from slimpy.sbom.paragraphs import fields, paragraphs
 from slimpy.sbom.reading import Reading, plain

@@ -8,13 +8,13 @@ from typing import Literal
 
 from probes.model import Operation, TraceWarning
 from slimpy.image.tree import name, parent
-from slimpy.keep import packages
 from slimpy.keep.programs import LONGEST_LINE
 from slimpy.keep.rules import wholepackages_layout as layout
 from slimpy.keep.rules.shell_meaning import SHELLS
 from slimpy.keep.scene import Finding, Scene, Want
 from slimpy.keep.turn import Finder, Turn
 from slimpy.model import Entry, FileType, ImagePath, Reason, Rule, decoded, display
+from slimpy.sbom import owners
 
 MANY_PROGRAMS = 6
 """Programs of a package that is a box of tools: of it only the tools that ran are kept."""
@@ -50,11 +50,11 @@ class _Packages:
         return self._all()
 
     def _all(self) -> Iterator[Finding]:
-        survey = packages.survey(self._scene.tree, self._scene.contents)
+        survey = owners.survey(self._scene.tree, self._scene.contents)
         yield from self._system(survey)
         yield from self._libraries()
 
-    def _system(self, survey: packages.Ownership) -> Iterator[Finding]:
+    def _system(self, survey: owners.Ownership) -> Iterator[Finding]:
         yield from (TraceWarning(w.code, w.text, w.count) for w in survey.warnings)
         found = _by_owner(survey, self._used)
         files = (path for package in found.values() for path in package.files)
@@ -141,7 +141,7 @@ class _Packages:
                 yield entry
 
 
-def _by_owner(survey: packages.Ownership, used: set[ImagePath]) -> dict[str, _Package]:
+def _by_owner(survey: owners.Ownership, used: set[ImagePath]) -> dict[str, _Package]:
     """The packages of which something besides documentation was used."""
     wanted = {
         survey.owners[path] for path in used if path in survey.owners and not layout.is_aside(path)

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slimpy.model import Rule
-from slimpy.sbom import rpm_sqlite
+from slimpy.sbom import owners, rpm_sqlite
 from slimpy.sbom.catalogue import survey
 from slimpy.sbom.components import inventory
 from slimpy.sbom.package import State
@@ -90,6 +90,15 @@ def test_rpm_and_the_bill_of_materials_name_the_same(fat: Path, slim: Path) -> N
     left = {f"{i.name} {i.version} noarch" for i in listed if i.state is not State.REMOVED}
     assert set(rpm(slim, "-qa", "--qf", FORMAT).splitlines()) == left
     assert left == {"whole 1.2-4.el9 noarch", "part 3:2~rc1-4.el9 noarch"}
+
+
+def test_owners_are_those_that_rpm_names(fat: Path) -> None:
+    found = owners.survey(*image(fat))
+    assert not found.warnings
+    assert set(found.owners) == {"/opt/gone/file", *KEPT, "/opt/part/away"}
+    for path, owner in found.owners.items():
+        form = "%{NAME} %|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}"
+        assert owner == rpm(fat, "-qf", "--qf", form, path)
 
 
 def test_the_slim_image_is_surveyed_as_the_build_says(slim: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which package owns a path, read from the databases that lie in the image."""
+"""Which package of the distribution owns a path, by the databases that lie in the image."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from slimpy.image.contents import Contents
 from slimpy.image.links import resolve
 from slimpy.image.tree import Tree, name
 from slimpy.model import Entry, FileType, ImagePath, decoded
+from slimpy.sbom import rpm
+from slimpy.sbom.package import UNNAMED
+from slimpy.sbom.reading import Reading
 
 MOST_BYTES = 256 << 20
 """How much of all package databases is read together, in bytes; a full desktop system has 60 MB."""
@@ -19,9 +22,9 @@ _DPKG = "/var/lib/dpkg/status"
 _DPKG_LISTS = "/var/lib/dpkg/info"
 _DISTROLESS = "/var/lib/dpkg/status.d"
 _APK = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
-_RPM = ("/var/lib/rpm", "/usr/lib/sysimage/rpm")
+_DIVERSIONS = "/var/lib/dpkg/diversions"
 
-_UNREAD = "the image has an rpm database, which is not read: the owners of its files are unknown"
+_UNREAD = "an rpm database cannot be read: the owners of its files are unknown"
 _TOO_LARGE = "a package database is too large to be read: the owners of its files are unknown"
 
 
@@ -42,7 +45,7 @@ def owners(tree: Tree, contents: Contents) -> Mapping[ImagePath, str]:
 
 
 def survey(tree: Tree, contents: Contents) -> Ownership:
-    """Read the databases of dpkg (also distroless's ``status.d``) and apk, in one fetch."""
+    """Read the databases of dpkg (also distroless's ``status.d``), apk and rpm, in one fetch."""
     return _Survey(tree, contents).result()
 
 
@@ -55,6 +58,7 @@ class _Survey:
     def __init__(self, tree: Tree, contents: Contents) -> None:
         self._tree = tree
         self._contents = contents
+        self._reading = Reading(tree, contents)
         self._directories: dict[str, ImagePath | None] = {}
         self._owners: dict[ImagePath, str] = {}
         self._left = MOST_BYTES
@@ -66,20 +70,18 @@ class _Survey:
         self._dpkg()
         self._distroless()
         self._apk()
-        warnings = []
-        rpm = sum(bool(self._files_in(directory)) for directory in _RPM)
-        if rpm:
-            warnings.append(TraceWarning("packages", _UNREAD, rpm))
+        warnings = [] if self._rpm() else [TraceWarning("packages", _UNREAD)]
         if self._too_large:
             warnings.append(TraceWarning("packages", _TOO_LARGE, self._too_large))
         return Ownership(MappingProxyType(self._owners), tuple(warnings))
 
     def databases(self) -> list[Entry]:
         """What will be read, cut at the bound."""
-        single = [self._file(path) for path in (_DPKG, *_APK)]
+        single = [self._file(path) for path in (_DPKG, _DIVERSIONS, *_APK)]
         lists = [e for e in self._files_in(_DPKG_LISTS) if e.path.endswith(".list")]
         found, total = [], 0
-        for entry in (*single, *lists, *self._files_in(_DISTROLESS)):
+        others = (*self._files_in(_DISTROLESS), *rpm.databases(self._reading))
+        for entry in (*single, *lists, *others):
             if entry is not None and total + entry.size <= MOST_BYTES:
                 total += entry.size
                 found.append(entry)
@@ -93,11 +95,31 @@ class _Survey:
             package, version = stanza.get("Package", ""), stanza.get("Version", "")
             versions[package] = version
             versions[f"{package}:{stanza.get('Architecture', '')}"] = version
+        diverted = self._diversions()
         for entry in self._files_in(_DPKG_LISTS):
             if entry.path.endswith(".list"):
                 package = name(entry.path).removesuffix(".list")
-                owner = f"{package.partition(':')[0]} {versions.get(package, '')}".strip()
-                self._own(self._lines(entry), owner)
+                name_, version = package.partition(":")[0], versions.get(package, "")
+                listed = self._lines(entry)
+                if diverted:
+                    listed = (_diverted(path, name_, diverted) for path in listed)
+                self._own(listed, f"{name_} {version}".strip())
+
+    def _diversions(self) -> dict[str, tuple[str, str]]:
+        """Path -> where it was moved, and the package for which it was not (dpkg-divert(1))."""
+        lines = list(self._lines(self._file(_DIVERSIONS)))
+        return {
+            path: (to, by)
+            for path, to, by in zip(lines[::3], lines[1::3], lines[2::3], strict=False)
+        }
+
+    def _rpm(self) -> bool:
+        """Whether all its databases could be read."""
+        for package in rpm.packages(self._reading, UNNAMED):
+            owner = f"{package.name} {package.version}"
+            for path in sorted(package.files or ()):
+                self._owners.setdefault(path, owner)
+        return not self._reading.warnings()
 
     def _distroless(self) -> None:
         for entry in self._files_in(_DISTROLESS):
@@ -171,6 +193,12 @@ class _Survey:
             return
         for line in data.split(b"\n"):
             yield decoded(line)
+
+
+def _diverted(path: str, package: str, diversions: Mapping[str, tuple[str, str]]) -> str:
+    """Where a package's file lies after all."""
+    to, by = diversions.get(path, (path, package))
+    return path if by == package else to
 
 
 def _stanzas(lines: Iterable[str], keys: Iterable[str]) -> Iterator[dict[str, str]]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slimpy.keep import packages
-from slimpy.keep.packages import owners, survey
+from slimpy.sbom.owners import MOST_BYTES, owners, survey
 from tests.unit.keep.worlds import Store, Thing, file, link, program, tree_from
 
 STATUS = """Package: libc6
@@ -103,11 +102,29 @@ def test_apk() -> None:
     }
 
 
-def test_an_rpm_database_is_told_as_unknown() -> None:
-    things = {"/var/lib/rpm/rpmdb.sqlite": file(), "/usr/bin/x": file()}
+def test_a_damaged_rpm_database_is_told() -> None:
+    things = {"/var/lib/rpm/rpmdb.sqlite": file("no database"), "/usr/bin/x": file()}
     ownership = survey(tree_from(things), Store(things))
     assert not ownership.owners
     assert [(w.code, w.count) for w in ownership.warnings] == [("packages", 1)]
+
+
+def test_a_file_that_was_diverted_belongs_to_its_package_where_it_lies() -> None:
+    """dpkg-divert(1): dash took the place of /bin/sh from bash, but not from itself."""
+    things = {
+        "/var/lib/dpkg/status": file(STATUS),
+        "/var/lib/dpkg/diversions": file("/bin/sh\n/bin/sh.distrib\ndash\n"),
+        "/var/lib/dpkg/info/bash.list": file("/bin/sh\n/bin/bash\n"),
+        "/var/lib/dpkg/info/dash.list": file("/bin/sh\n/bin/dash\n"),
+        **{f"/bin/{name}": program() for name in ("sh", "sh.distrib", "bash", "dash")},
+    }
+    found = owners(tree_from(things), Store(things))
+    assert {path: owner.split()[0] for path, owner in found.items() if "/bin" in path} == {
+        "/bin/sh": "dash",
+        "/bin/sh.distrib": "bash",
+        "/bin/bash": "bash",
+        "/bin/dash": "dash",
+    }
 
 
 def test_an_image_without_packages_says_nothing() -> None:
@@ -117,9 +134,7 @@ def test_an_image_without_packages_says_nothing() -> None:
 
 
 def test_a_huge_database_is_passed_over_and_told() -> None:
-    things = DPKG | {
-        "/var/lib/dpkg/info/a.list": file("/usr/bin/tool\n", size=packages.MOST_BYTES + 1)
-    }
+    things = DPKG | {"/var/lib/dpkg/info/a.list": file("/usr/bin/tool\n", size=MOST_BYTES + 1)}
     ownership = survey(tree_from(things), Store(things))
     assert ownership.owners["/usr/bin/tool"] == "lost"
     assert [(w.code, w.count) for w in ownership.warnings] == [("packages", 1)]
