@@ -374,6 +374,7 @@ class Plan:
     )  # for the test runs only, never packed
     command: tuple[str, ...] | None = None  # replaces CMD in the test runs only
     stop_timeout: float = 10.0
+    network: str = ""  # that the test runs join; empty: one of their own
 
 
 def lines_of(data: bytes) -> Iterator[str]:

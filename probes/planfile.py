@@ -77,7 +77,7 @@ class _Reader:
     folder: Path
 
     def plan(self, root: Node) -> Plan:
-        keys = "version ready ports environment command stop_timeout crawl http exec run"
+        keys = "version ready ports environment command network stop_timeout crawl http exec run"
         entries = nodes.table(root, keys.split())
         version = entries.get("version")
         if version is not None and (version.value != 1 or isinstance(version.value, bool)):
@@ -92,6 +92,7 @@ class _Reader:
             ports=optional(entries, "ports", parts.ports, plan.ports),
             environment=optional(entries, "environment", parts.environment, plan.environment),
             command=optional(entries, "command", parts.command, plan.command),
+            network=optional(entries, "network", parts.network, plan.network),
             stop_timeout=optional(entries, "stop_timeout", nodes.seconds, plan.stop_timeout),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal, TypeVar
@@ -91,6 +92,22 @@ def words(node: Node) -> tuple[str, ...]:
     if any("\0" in word for word in found):
         node.fail("a NUL character cannot be part of a command")
     return found
+
+
+_NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+
+
+def network(node: Node) -> str:
+    """The name of an engine's network."""
+    name = nodes.plain_text(node)
+    if not is_network(name):
+        node.fail(f"must be the name of a network, not {nodes.described(node)}")
+    return name
+
+
+def is_network(name: str) -> bool:
+    """Whether an engine could have a network of that name; ``host`` and ``none`` are names, too."""
+    return _NETWORK.fullmatch(name) is not None
 
 
 def command(node: Node) -> tuple[str, ...]:

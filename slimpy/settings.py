@@ -54,6 +54,7 @@ class ProbeFlags:
     runs: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
     variables: tuple[str, ...] = ()
+    network: str | None = None
     ready: str | None = None
     ready_timeout: float | None = None
     crawl: bool | None = None

@@ -51,6 +51,11 @@ _OPTIONS = (
         metavar="NAME=VALUE",
         help="For the probed runs only; never packed.",
     ),
+    click.option(
+        "--network",
+        metavar="NAME",
+        help="The engine's network that the probed runs join; also `host` and `none`.",
+    ),
     click.option("--ready", metavar="/path", help="Ready once this path answers below 500."),
     click.option(
         "--ready-timeout",
@@ -131,6 +136,8 @@ def _with_calls(plan: Plan, flags: ProbeFlags) -> Plan:
 
 
 def _with_settings(plan: Plan, flags: ProbeFlags) -> Plan:
+    from probes.planparts import is_network
+
     environment = dict(plan.environment)
     for item in flags.variables:
         name, equals, value = item.partition("=")
@@ -141,12 +148,22 @@ def _with_settings(plan: Plan, flags: ProbeFlags) -> Plan:
     if flags.ready is not None and not flags.ready.startswith("/"):
         message = f"--ready takes a path such as /health, not {flags.ready!r}."
         raise UsageError(message)
+    network = plan.network if flags.network is None else flags.network
+    if network and not is_network(network):
+        message = f"--network takes the name of a network, not {network!r}."
+        raise UsageError(message)
     waits = replace(
         plan.ready,
         path=flags.ready or plan.ready.path,
         timeout=flags.ready_timeout or plan.ready.timeout,
     )
-    return replace(plan, ports=(*plan.ports, *flags.ports), environment=environment, ready=waits)
+    return replace(
+        plan,
+        ports=(*plan.ports, *flags.ports),
+        environment=environment,
+        network=network,
+        ready=waits,
+    )
 
 
 def _with_limits(plan: Plan, flags: ProbeFlags) -> Plan:

@@ -22,7 +22,7 @@ from slimpy.engine import toolbox
 from slimpy.engine.docker_errors import explained, translated
 from slimpy.engine.docker_streams import STDERR, STDOUT, Exec, close_stream
 from slimpy.engine.interrupts import INTERRUPTS
-from slimpy.engine.protocol import RunSpec
+from slimpy.engine.protocol import HOST, RunSpec
 from slimpy.engine.tracestream import TraceStream, answer, recorder_for
 from slimpy.errors import ContainerStartError, EngineLostError
 from slimpy.model import Image
@@ -95,6 +95,8 @@ class DockerContainer:
 
     def address(self, port: int) -> tuple[str, int] | None:
         """See Target.address."""
+        if self._spec.network == HOST:
+            return "127.0.0.1", port
         bindings = (self._inspect()["NetworkSettings"].get("Ports") or {}).get(f"{port}/tcp") or ()
         for binding in bindings:
             return "127.0.0.1", int(binding["HostPort"])

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from docker.errors import APIError
+from docker.errors import APIError, NotFound
 
 from probes.files import strace
 from slimpy.engine import toolbox
@@ -18,10 +18,16 @@ from slimpy.engine.docker_container import DockerContainer
 from slimpy.engine.docker_errors import engine_lost, explained, translated
 from slimpy.engine.docker_streams import STDERR, STDOUT, Exec
 from slimpy.engine.interrupts import INTERRUPTS
-from slimpy.engine.protocol import RunSpec
+from slimpy.engine.protocol import ALONE, HOST, RunSpec
 from slimpy.engine.session import Session
 from slimpy.engine.traits import DOCKER, Traits
-from slimpy.errors import ContainerStartError, EngineLostError, PackError, PlatformError
+from slimpy.errors import (
+    ContainerStartError,
+    EngineLostError,
+    PackError,
+    PlatformError,
+    UsageError,
+)
 from slimpy.image import listing
 from slimpy.model import Image, ImagePath, encoded, epoch
 
@@ -212,6 +218,8 @@ class DockerWorkspace:
             wrapped = strace.command((*toolbox.strace(), *passed), pipe, (*entrypoint, *command))
             entrypoint, command = tuple(wrapped), ()
             binds = [f"{self._volume}:{toolbox.DIRECTORY}:ro"]
+        self._check_network(spec.network)
+        published = () if spec.network in (HOST, ALONE) else spec.ports
         try:
             with translated("creating a container", refusals=True):
                 tmpfs, volumes = self._traits.temporary(
@@ -225,13 +233,14 @@ class DockerWorkspace:
                     environment=environment,
                     labels=self._session.labels,
                     healthcheck=_NO_HEALTHCHECK,
-                    ports=list(spec.ports),
+                    ports=list(published),
                     volumes=list(spec.confinement.volumes),
                     stdin_open=spec.stdin is not None,
                     host_config=api.create_host_config(
                         binds=[*binds, *volumes],
                         tmpfs=tmpfs,
-                        port_bindings=dict.fromkeys(spec.ports, ("127.0.0.1", None)),
+                        port_bindings=dict.fromkeys(published, ("127.0.0.1", None)),
+                        network_mode=spec.network or None,
                         log_config=_LOG,
                         security_opt=security,
                         **_restrictions(spec),
@@ -240,6 +249,20 @@ class DockerWorkspace:
         except APIError as error:
             raise _not_created(image, error) from error
         return str(created["Id"])
+
+    def _check_network(self, name: str) -> None:
+        """Find out whether the engine has a network.
+
+        Raises:
+            UsageError: it has not.
+        """
+        if name in ("", HOST, ALONE):
+            return
+        try:
+            self._client.api.inspect_network(name)
+        except NotFound as error:
+            message = f"The engine has no network {name}."
+            raise UsageError(message, hint="See: docker network ls") from error
 
     def _cleared(self, image: Image | None = None) -> dict[str, str]:
         """The image's variables that would change our tools, emptied."""

@@ -66,6 +66,7 @@ class Observer:
             user=self.user,
             confinement=self.confinement,
             environment=self.plan.environment,
+            network=self.plan.network,
         )
 
     def _serve(self, image: Image) -> Observation:

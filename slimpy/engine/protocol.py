@@ -14,6 +14,11 @@ from probes.model import Activity, Target
 from slimpy.image.oci import ImageSource
 from slimpy.model import Image, ImagePath
 
+HOST = "host"
+"""The network of the machine itself: ports of the app are its own."""
+ALONE = "none"
+"""No network at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Confinement:
@@ -37,12 +42,14 @@ class RunSpec:
     """How to start a container.
 
     ``traced`` wraps the entrypoint with the tracer. ``ports`` are TCP ports published on loopback.
-    ``entrypoint`` and ``command`` of None mean the image's own. ``environment`` is added to the
+    ``network`` is one of the engine's, `HOST` or `ALONE`; empty: one of its own, with published
+    ports. ``entrypoint`` and ``command`` of None mean the image's own. ``environment`` is added to the
     image's. ``user`` overrides USER. ``files`` are put in before the start.
     """
 
     traced: bool
     ports: tuple[int, ...] = ()
+    network: str = ""
     entrypoint: tuple[str, ...] | None = None
     command: tuple[str, ...] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)

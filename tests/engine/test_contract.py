@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,9 @@ import pytest
 from probes.model import Operation
 from slimpy.engine.docker import DockerEngine
 from slimpy.engine.embedded.engine import EmbeddedEngine
-from slimpy.engine.protocol import Engine, RunSpec, Workspace
+from slimpy.engine.protocol import ALONE, HOST, Engine, RunSpec, Workspace
 from slimpy.engine.session import LABEL, temporary_tag
-from slimpy.errors import ContainerStartError, ImageNotFoundError
+from slimpy.errors import ContainerStartError, ImageNotFoundError, UsageError
 from slimpy.image import listing
 from slimpy.image.tree import Tree
 from slimpy.model import FileType, ImagePath
@@ -236,6 +237,41 @@ def test_listening_sockets_are_seen_in_the_trace(engine: Engine) -> None:
         assert {identity[0] for identity in run.identities()} == {uid}
         run.stop(DEADLINE)
         assert run.activity().complete
+
+
+def test_a_container_can_share_the_network_of_the_machine(
+    engine: Engine, debian: Workspace
+) -> None:
+    """It sees a listener of ours, its own ports are the machine's, and no setting is changed."""
+    setting = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+    before = setting.read_text()
+    with socket.create_server(("127.0.0.1", 0)) as ours:
+        port = f":{ours.getsockname()[1]:04X} "
+        script = "cat /proc/net/tcp"
+        spec = shell(script, network=HOST, ports=(8080,))
+        with debian.run(spec) as container:
+            container.start()
+            assert container.address(8080) == ("127.0.0.1", 8080)
+            assert container.wait(DEADLINE) == 0
+            assert port in container.output()[0].decode()
+        with debian.run(shell(script)) as container:
+            container.start()
+            assert container.wait(DEADLINE) == 0
+            assert port not in container.output()[0].decode()
+    assert setting.read_text() == before
+
+
+def test_a_container_can_have_no_network(debian: Workspace) -> None:
+    with debian.run(shell("cat /proc/net/dev | wc -l", network=ALONE)) as container:
+        container.start()
+        assert container.wait(DEADLINE) == 0
+        assert int(container.output()[0]) == 3  # two lines of titles, and the loopback
+
+
+def test_a_network_that_is_not_there_is_one_clear_error(debian: Workspace) -> None:
+    nowhere = shell("true", network="slimpy-nowhere")
+    with pytest.raises(UsageError, match="no network slimpy-nowhere"), debian.run(nowhere):
+        pass
 
 
 def test_an_entrypoint_that_is_not_there_is_an_error(debian: Workspace) -> None:

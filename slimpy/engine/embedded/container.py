@@ -21,7 +21,7 @@ from slimpy.engine.embedded.forward import Forward
 from slimpy.engine.embedded.namespaces import MORE_USERS, Kind
 from slimpy.engine.embedded.streams import Captured, Fifo, readable
 from slimpy.engine.interrupts import INTERRUPTS
-from slimpy.engine.protocol import RunSpec
+from slimpy.engine.protocol import HOST, RunSpec
 from slimpy.engine.tracestream import NOT_STARTED, TraceStream, answer, recorder_for
 from slimpy.errors import ContainerStartError, EngineLostError
 from slimpy.model import Image, display
@@ -76,7 +76,8 @@ class EmbeddedContainer:
             self.keeper.make(self._made)
         except RefusedError as error:
             raise self._not_started(error) from error
-        self._forwards = {port: Forward(self.keeper, port) for port in self._spec.ports}
+        if not self._spec.network:
+            self._forwards = {port: Forward(self.keeper, port) for port in self._spec.ports}
 
     @property
     def rights(self) -> Mapping[str, Any]:
@@ -113,6 +114,8 @@ class EmbeddedContainer:
 
     def address(self, port: int) -> tuple[str, int] | None:
         """See Target.address."""
+        if self._spec.network == HOST:
+            return "127.0.0.1", port
         forward = self._forwards.get(port)
         return forward.address if forward else None
 

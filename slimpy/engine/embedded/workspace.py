@@ -22,8 +22,8 @@ from slimpy.engine.embedded.runs import remove
 from slimpy.engine.embedded.store import LayerStore
 from slimpy.engine.embedded.streams import Fifo
 from slimpy.engine.interrupts import INTERRUPTS
-from slimpy.engine.protocol import Confinement, RunSpec
-from slimpy.errors import ContainerStartError, EngineLostError, PackError
+from slimpy.engine.protocol import ALONE, HOST, Confinement, RunSpec
+from slimpy.errors import ContainerStartError, EngineLostError, PackError, UsageError
 from slimpy.image import listing
 from slimpy.model import Image, ImagePath, encoded
 
@@ -104,6 +104,9 @@ class EmbeddedWorkspace:
     def run(self, spec: RunSpec, image: Image | None = None) -> Iterator[EmbeddedContainer]:
         """See Workspace.run."""
         image = image or self.image
+        if spec.network not in ("", HOST, ALONE):
+            message = f"The embedded engine has no network {spec.network}."
+            raise UsageError(message, hint=f"It knows these only: {HOST}, {ALONE}.")
         if not any(command_line(spec, image)):
             message = f"The image {image.reference} has neither ENTRYPOINT nor CMD."
             raise ContainerStartError(message, hint="Say what to run: --run 'PROGRAM ARGUMENTS'")
@@ -148,11 +151,11 @@ class EmbeddedWorkspace:
         return {
             "scratch": str(place),
             "lowers": _prepared(place, self._store.layers(image)),
-            "files": {} if image is self.image and not argv else _etc(place, hostname),
+            "files": _etc(place, hostname, host=spec.network == HOST),
             "userxattr": self.users.in_user_namespace,
             "single": self.users.kind is Kind.SINGLE,
             "toolbox": str(self._toolbox) if tools else "",
-            "host_network": False,
+            "host_network": spec.network == HOST,
             "hostname": hostname,
             "read_only": wanted.read_only,
             "tmpfs": dict(wanted.tmpfs),
@@ -179,8 +182,12 @@ def _prepared(place: Path, layers: Sequence[Path]) -> list[str]:
     return [f"l/{number}" for number in range(len(layers))]
 
 
-def _etc(place: Path, hostname: str) -> dict[str, str]:
-    """The files that engines show over the image's own: path in the container -> path here."""
+def _etc(place: Path, hostname: str, *, host: bool) -> dict[str, str]:
+    """The files that engines show over the image's own: path in the container -> path here.
+
+    Args:
+        host: the container shares this machine's network, and so what it knows of names.
+    """
     from slimpy.engine.embedded.inside.keeper import ADDRESS
 
     texts = {
@@ -188,6 +195,10 @@ def _etc(place: Path, hostname: str) -> dict[str, str]:
         "hostname": f"{hostname}\n",
         "resolv.conf": "# no network beyond this container\n",
     }
+    if host:
+        for name in ("hosts", "resolv.conf"):
+            with contextlib.suppress(OSError):
+                texts[name] = Path("/etc", name).read_text(encoding="utf-8", errors="replace")
     for name, text in texts.items():
         (place / name).write_text(text, encoding="utf-8")
         (place / name).chmod(0o644)

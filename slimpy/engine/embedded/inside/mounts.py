@@ -94,7 +94,8 @@ def assemble(spec: Mapping[str, Any]) -> None:
     finally:
         kernel.unmount(host)
         os.rmdir(host)
-    _settings()
+    if not spec["host_network"]:
+        _settings()
     _mask()
     for path in spec["volumes"]:
         _volume(path)
