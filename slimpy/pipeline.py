@@ -291,7 +291,9 @@ def _seen(
     try:
         seen = observer.observe(image)
     except ProbeError as error:
-        raise as_slim_error(error, image.reference) from error
+        failure = as_slim_error(error, image.reference)
+        failure.hint = " ".join(filter(None, (failure.hint, *workspace.notes)))
+        raise failure from error
     if accompany is None or seen.exchanges:
         check_original(seen.exchanges, seen.log)
     return seen

@@ -59,6 +59,9 @@ class DockerWorkspace:
     and trace pipes.
     """
 
+    notes: tuple[str, ...] = ()
+    only_root: bool = False
+
     def __init__(self, client: Any, image: Image, session: Session, traits: Traits) -> None:
         self.image = image
         self._client = client

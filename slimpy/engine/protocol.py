@@ -43,8 +43,8 @@ class RunSpec:
 
     ``traced`` wraps the entrypoint with the tracer. ``ports`` are TCP ports published on loopback.
     ``network`` is one of the engine's, `HOST` or `ALONE`; empty: one of its own, with published
-    ports. ``entrypoint`` and ``command`` of None mean the image's own. ``environment`` is added to the
-    image's. ``user`` overrides USER. ``files`` are put in before the start.
+    ports. ``entrypoint`` and ``command`` of None mean the image's own. ``environment`` is added to
+    the image's. ``user`` overrides USER. ``files`` are put in before the start.
     """
 
     traced: bool
@@ -108,6 +108,8 @@ class Workspace(Protocol):
 
     image: Image
     container_time: int  # when the engine made the pristine container, in seconds of its clock
+    notes: tuple[str, ...]  # what it cannot do here, in sentences
+    only_root: bool  # nothing can run as another user
 
     def listing(self) -> Iterator[bytes]:
         """The raw listing of every path (format: ``slimpy.image.listing``), in chunks."""

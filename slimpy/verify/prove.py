@@ -182,9 +182,10 @@ class Prover:
             passwd=self._small_file(PASSWD),
             group=self._small_file(GROUP),
         )
-        if self.options.root:
-            return tuple(account for account in found if account.is_root)
-        return found
+        if not self.options.root and not self.workspace.only_root:
+            return found
+        why = "Asked for." if self.options.root else "No other user exists where it was proven."
+        return tuple(replace(item, why=why) for item in found if item.is_root) or found
 
     def _candidate(self, keep: KeepSet, account: Account) -> Candidate:
         """The tightest confinement that what was seen does not speak against."""

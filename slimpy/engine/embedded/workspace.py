@@ -37,7 +37,8 @@ class EmbeddedWorkspace:
         self.image = image
         self.users = users
         self.container_time = 0
-        self.notes = (SINGLE_NOTE,) if users.kind is Kind.SINGLE else ()
+        self.only_root = users.kind is Kind.SINGLE
+        self.notes: tuple[str, ...] = (SINGLE_NOTE,) if self.only_root else ()
         self._store = store
         self._directory = directory
         self._toolbox = directory / "toolbox"
