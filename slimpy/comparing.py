@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from slimpy.engine.acquire import acquired
 from slimpy.engine.protocol import Engine
-from slimpy.engine.session import scratch_directory
-from slimpy.image import listing
-from slimpy.image.spool import Spool
-from slimpy.image.tree import Tree
-from slimpy.model import ROOT, Entry, FileType, Image, display, epoch
+from slimpy.inventory import opened
+from slimpy.model import ROOT, Entry, FileType, Image, display
 from slimpy.report.difference import Side
 from slimpy.report.tsv import escape
 from slimpy.sbom import owners
@@ -30,17 +25,9 @@ def side_of(engine: Engine, reference: str, access: Access | None = None) -> Sid
     Raises:
         SlimError: the image cannot be used, or the engine failed.
     """
-    with contextlib.ExitStack() as stack:
-        image = stack.enter_context(acquired(engine, reference, access=access))
-        scratch = stack.enter_context(scratch_directory())
-        workspace = stack.enter_context(engine.workspace(image))
-        entries = listing.parse(workspace.listing())
-        created = epoch(image.created)
-        tree = Tree(
-            listing.normalised(entries, container_time=workspace.container_time, created=created)
-        )
-        contents = stack.enter_context(Spool(workspace.archive, scratch, tree))
-        owned = owners.survey(tree, contents)
+    with opened(engine, reference, access) as seen:
+        image, tree = seen.image, seen.tree
+        owned = owners.survey(tree, seen.contents)
         return Side(
             name=image.reference,
             size=image.size,

@@ -23,6 +23,9 @@ class Progress(Protocol):
     def end(self, stage: str, detail: str, seconds: float) -> None:
         """A stage ended well; ``detail`` sums it up."""
 
+    def pause(self) -> None:
+        """Somebody else has the terminal until the next stage."""
+
 
 class Silent:
     """A sink that says nothing."""
@@ -34,6 +37,9 @@ class Silent:
         """See Progress."""
 
     def end(self, stage: str, detail: str, seconds: float) -> None:
+        """See Progress."""
+
+    def pause(self) -> None:
         """See Progress."""
 
 

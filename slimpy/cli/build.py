@@ -186,18 +186,13 @@ def _first(flag: T | None, setting: T | None, default: T) -> T:
 def _run(
     options: BuildOptions, engine: EngineName | None, access: Access, *, quiet: bool
 ) -> Report | PlatformReports:
-    from slimpy.cli.progress import LiveLine, sink
+    from slimpy.cli.progress import shown
     from slimpy.multiarch import build_all
     from slimpy.pipeline import build
 
-    progress = sink(quiet=quiet)
     work = build_all if options.platform == ALL else build
-    try:
-        with engine_for(engine, options.reference) as connected:
-            return work(connected, options, progress, access=access)
-    finally:
-        if isinstance(progress, LiveLine):
-            progress.close()
+    with shown(quiet=quiet) as progress, engine_for(engine, options.reference) as connected:
+        return work(connected, options, progress, access=access)
 
 
 def _print(report: Report | PlatformReports, *, as_json: bool) -> None:

@@ -37,20 +37,14 @@ def check(
     image: str, directory: Path, flags: ProbeFlags, engine: EngineName | None, quiet: bool
 ) -> int:
     """Start IMAGE under a bundle, run the probes, and say what was refused."""
-    from slimpy.cli.progress import LiveLine, sink
+    from slimpy.cli.progress import shown
     from slimpy.pipeline import check as run
     from slimpy.verify.bundles import load
 
     confinement = load(directory)
-    progress = sink(quiet=quiet)
-    try:
-        with engine_for(engine, image) as connected:
-            checked = run(
-                connected, image, plan_of(flags), confinement, progress, access=access_of()
-            )
-    finally:
-        if isinstance(progress, LiveLine):
-            progress.close()
+    plan = plan_of(flags)
+    with shown(quiet=quiet) as progress, engine_for(engine, image) as connected:
+        checked = run(connected, image, plan, confinement, progress, access=access_of())
     click.echo(f"{checked.same} of {len(checked.comparisons)} answers are the same")
     for item in checked.comparisons:
         if item.sameness is not Sameness.SAME:

@@ -50,7 +50,7 @@ def command(
     quiet: bool,
 ) -> int:
     """Write a proven hardening bundle for IMAGE as it is, without making a slim image."""
-    from slimpy.cli.progress import LiveLine, sink
+    from slimpy.cli.progress import shown
     from slimpy.harden.forms.bundle import bundle
     from slimpy.image.references import parse
     from slimpy.pipeline import profile
@@ -67,13 +67,8 @@ def command(
         repair=repair,
     )
     check_writable(directory)
-    progress = sink(quiet=quiet)
-    try:
-        with engine_for(engine, image) as connected:
-            attempt = profile(connected, options, progress, access=access_of())
-    finally:
-        if isinstance(progress, LiveLine):
-            progress.close()
+    with shown(quiet=quiet) as progress, engine_for(engine, image) as connected:
+        attempt = profile(connected, options, progress, access=access_of())
     write_forms(bundle(attempt.hardening), directory)
     verdict = attempt.verdict
     click.echo(f"{directory / 'hardening'}: {verdict.same} of {len(verdict.comparisons)} the same")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 
 import click
 
@@ -23,6 +25,9 @@ class PlainLines:
     def end(self, stage: str, detail: str, seconds: float) -> None:
         """See Progress."""
         click.echo(f"{stage:<8} {display(detail)} ({seconds:.1f} s)", err=True)
+
+    def pause(self) -> None:
+        """See Progress."""
 
 
 class LiveLine:
@@ -56,13 +61,22 @@ class LiveLine:
         self._bar.stop()
         self._console.print(f"{stage:<8} {display(detail)} ({seconds:.1f} s)")
 
-    def close(self) -> None:
-        """Leave the terminal as it was."""
+    def pause(self) -> None:
+        """See Progress."""
         self._bar.stop()
 
 
-def sink(*, quiet: bool) -> Progress:
-    """The right sink for where stderr goes."""
+@contextlib.contextmanager
+def shown(*, quiet: bool) -> Iterator[Progress]:
+    """The right sink for where stderr goes; at the end the terminal is as it was."""
     if quiet:
-        return Silent()
-    return LiveLine() if sys.stderr.isatty() else PlainLines()
+        yield Silent()
+        return
+    if not sys.stderr.isatty():
+        yield PlainLines()
+        return
+    live = LiveLine()
+    try:
+        yield live
+    finally:
+        live.pause()

@@ -143,17 +143,13 @@ def _run(
     *,
     quiet: bool,
 ) -> Report:
-    from slimpy.cli.progress import LiveLine, sink
+    from slimpy.cli.progress import shown
     from slimpy.pipeline import restore
     from slimpy.report.buildfile import missing
 
-    progress = sink(quiet=quiet)
-    try:
-        with engine_for(engine, options.reference) as connected:
-            return restore(connected, options, trace, missing(saved), progress, access=access)
-    finally:
-        if isinstance(progress, LiveLine):
-            progress.close()
+    known = missing(saved)
+    with shown(quiet=quiet) as progress, engine_for(engine, options.reference) as connected:
+        return restore(connected, options, trace, known, progress, access=access)
 
 
 def _print(report: Report, back: Returned, *, as_json: bool) -> None:

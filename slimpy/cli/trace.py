@@ -41,11 +41,10 @@ def command(
     SLIM_PORT_<port>. It must succeed.
     """
     from slimpy import traces
-    from slimpy.cli.progress import LiveLine, sink
+    from slimpy.cli.progress import shown
     from slimpy.image.references import parse
     from slimpy.pipeline import trace
 
-    progress = sink(quiet=quiet)
     plan = plan_of(flags)
     file = output or default_trace_file(parse(image).suggested)
     traces.check_writable(file)
@@ -53,24 +52,20 @@ def command(
         message = f"There is no program {host_command[0]!r} here to run beside the app."
         raise UsageError(message)
 
-    def accompany(addresses: Mapping[int, tuple[str, int]]) -> None:
-        if isinstance(progress, LiveLine):
-            progress.close()
-        _run(host_command, addresses)
+    with shown(quiet=quiet) as progress, engine_for(engine, image) as connected:
 
-    try:
-        with engine_for(engine, image) as connected:
-            found, seen = trace(
-                connected,
-                image,
-                plan,
-                progress,
-                accompany=accompany if host_command else None,
-                access=access_of(),
-            )
-    finally:
-        if isinstance(progress, LiveLine):
-            progress.close()
+        def accompany(addresses: Mapping[int, tuple[str, int]]) -> None:
+            progress.pause()
+            _run(host_command, addresses)
+
+        found, seen = trace(
+            connected,
+            image,
+            plan,
+            progress,
+            accompany=accompany if host_command else None,
+            access=access_of(),
+        )
     traces.save(seen, found, file)
     click.echo(f"{file}: {len(seen.activity.events):,} events; use it with --trace {file}")
 

@@ -261,12 +261,10 @@ def _source(
         return
     from slimpy.engine.acquire import acquired
     from slimpy.engine.docker import DockerEngine
+    from slimpy.engine.embedded.engine import EmbeddedEngine
 
     with engine_for(name, image) as engine:
-        if not isinstance(engine, DockerEngine):
-            message = f"The {engine.name} engine keeps images unpacked, without their layers."
-            hint = f"Name where it came from: docker://{reference.name}, oci:DIR."
-            raise UsageError(message, hint=hint)
+        assert isinstance(engine, DockerEngine | EmbeddedEngine)  # there are no others
         with (
             acquired(engine, image, platform=platform) as found,
             engine.export(found) as source,

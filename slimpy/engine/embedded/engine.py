@@ -6,6 +6,7 @@ import contextlib
 import os
 import platform
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from slimpy.engine import toolbox
@@ -108,6 +109,10 @@ class EmbeddedEngine:
         image = self.store.add(source)
         with self.store.using(image):
             yield image
+
+    def export(self, image: Image) -> AbstractContextManager[ImageSource]:
+        """An image of the store as a source; see `rebuild.StoredSource`."""
+        return self.store.source(image)
 
     def load(self, archive: Path, tag: str) -> Image:
         """See Engine.load."""

@@ -5,7 +5,8 @@ directory's own root, so that links and ``..`` lead nowhere else, and the last c
 followed. Whiteouts become what overlayfs has for them (kernel documentation, "overlayfs",
 "whiteouts and opaque directories"; OCI image specification, "Layer changesets").
 
-As a program it reads a layer from standard input: `DIRECTORY KIND`, and prints what it skipped.
+As a program it reads a layer from standard input: `DIRECTORY KIND RECORD`, and prints what it
+skipped.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import NoReturn
 
 from slimpy.engine.embedded import beneath
+from slimpy.engine.embedded.rebuild import Recorder, stored
 from slimpy.errors import SlimError, SourceError
 from slimpy.image import tarstream
 from slimpy.image.tarstream import Header, TarStream
@@ -76,7 +79,8 @@ class Unpacker:
     """One layer on its way into one directory.
 
     ``owners``: whether files can be given to other users; ``root``: whether this is the machine's
-    root, who makes devices and trusted attributes.
+    root, who makes devices and trusted attributes. ``lost`` says that contents of the archive are
+    in no file of the directory, such as those of a path that it names twice.
     """
 
     def __init__(self, directory: str, *, root: bool, owners: bool) -> None:
@@ -89,6 +93,7 @@ class Unpacker:
         self._attributes = 0
         self.skipped: dict[str, int] = {}
         self.size = 0  # bytes of all files
+        self.lost = False
 
     def __enter__(self) -> Unpacker:
         return self
@@ -97,20 +102,33 @@ class Unpacker:
         self._forget_parent()
         os.close(self._root)
 
-    def unpack(self, chunks: Iterable[bytes]) -> None:
+    def unpack(self, chunks: Iterable[bytes], record: Path | None = None) -> None:
         """Unpack all members.
+
+        Args:
+            record: a file to be made, of all that is no contents: see `Recorder`.
 
         Raises:
             SourceError: the layer is damaged, or wants what no layer may.
             OSError: the disk is full, or refuses.
         """
-        stream = TarStream(chunks)
+        if record is None:
+            self._unpack(TarStream(chunks))
+            return
+        with record.open("xb") as file:
+            stream = Recorder(chunks, file)
+            self._unpack(stream)
+            stream.finish()
+
+    def _unpack(self, stream: TarStream) -> None:
         try:
             for count, header in enumerate(stream):
                 if count >= MOST_ENTRIES:
                     _fail("it has too many members")
+                before = self.size
                 with _blamed(header.name):
                     self._member(header, stream)
+                self.lost |= self.size - before != stored(header)
         except SlimError as error:
             if isinstance(error, SourceError):
                 raise
@@ -135,6 +153,7 @@ class Unpacker:
         found = beneath.kind(parent, name)
         if header.type == _DIRECTORY or _is_old_directory(header):
             if found is not None and not stat.S_ISDIR(found):
+                self._lose(found)
                 os.unlink(name, dir_fd=parent)
                 found = None
             if found is None:
@@ -142,11 +161,16 @@ class Unpacker:
             self._remember(b"/".join(parts), header)
             return
         if found is not None:  # the last member of a name wins
+            self._lose(found)
             if stat.S_ISDIR(found):
                 beneath.removed(parent, name)
             else:
                 os.unlink(name, dir_fd=parent)
         self._make(header, stream, parent, name)
+
+    def _lose(self, kind: int) -> None:
+        """Something is replaced; a link that is may have led to where files were put."""
+        self.lost |= not stat.S_ISCHR(kind)
 
     def _remember(self, path: bytes, header: Header) -> None:
         """A directory gets its mode and time when all is in it."""
@@ -322,12 +346,16 @@ def _standard_input() -> Iterator[bytes]:
 
 def main() -> None:
     """Unpack standard input, as root of a user namespace."""
-    directory, kind = sys.argv[1:]
+    directory, kind, record = sys.argv[1:]
     answer: dict[str, object] = {}
     try:
         with Unpacker(directory, root=False, owners=kind != "single") as unpacker:
-            unpacker.unpack(_standard_input())
-            answer = {"skipped": unpacker.skipped, "size": unpacker.size}
+            unpacker.unpack(_standard_input(), Path(record))
+            answer = {
+                "skipped": unpacker.skipped,
+                "size": unpacker.size,
+                "lost": unpacker.lost,
+            }
     except SlimError as error:
         answer = {"error": error.message}
     except OSError as error:

@@ -1,6 +1,7 @@
 """The embedded engine's images: layers unpacked once, shared, and bounded in size.
 
 DIRECTORY/KIND/layers/HEX/fs    one unpacked layer, by its diffID; KIND is how users are mapped
+DIRECTORY/KIND/layers/HEX/headers    the rest of its archive: see `rebuild`
 DIRECTORY/KIND/partial/ID/      a layer on its way; it gets its name in one step when it is whole
 DIRECTORY/KIND/images.json      what images there are, and when each was last used
 DIRECTORY/KIND/locks/           who is at work on a layer, uses an image, or adds one
@@ -23,7 +24,7 @@ from pathlib import Path
 
 import msgspec
 
-from slimpy.engine.embedded import namespaces, unpack
+from slimpy.engine.embedded import namespaces, rebuild, unpack
 from slimpy.engine.embedded.blobs import decompressed as decompressed
 from slimpy.engine.embedded.namespaces import Mapping
 from slimpy.engine.embedded.records import (
@@ -172,6 +173,25 @@ class LayerStore:
                 raise ImageNotFoundError(message, hint="Try again: it will be added anew.")
             yield
 
+    @contextlib.contextmanager
+    def source(self, image: Image) -> Iterator[ImageSource]:
+        """An image as it came, but not compressed: see `rebuild.StoredSource`.
+
+        Raises:
+            ImageNotFoundError: another process just removed it.
+            SourceError: a layer was unpacked by an older version.
+        """
+        with self.using(image):
+            record = self._read()[image.id]
+            yield rebuild.source(
+                image.reference,
+                record.id,
+                record.config.encode(),
+                record.tags,
+                [(name, self._layer(name)) for name in record.layers],
+                self.users,
+            )
+
     def tag(self, image: Image, tag: str) -> None:
         """Give an image one more name; another image loses it."""
         with self._records() as records:
@@ -234,7 +254,7 @@ class LayerStore:
             try:
                 (partial / "fs").mkdir(parents=True)
                 (partial / "fs").chmod(0o755)
-                result = self._unpacked(source, blob, diff_id, partial / "fs")
+                result = self._unpacked(source, blob, diff_id, partial)
                 (partial / "size").write_text(str(result.size), encoding="ascii")
                 (partial / "skipped").write_bytes(msgspec.json.encode(result.skipped))
                 with INTERRUPTS.deferred():
@@ -246,21 +266,24 @@ class LayerStore:
                     remove(partial, self.users)
 
     def _unpacked(
-        self, source: ImageSource, blob: Descriptor, diff_id: str, directory: Path
+        self, source: ImageSource, blob: Descriptor, diff_id: str, layer: Path
     ) -> Unpacked:
         digest = hashlib.sha256()
+        size = 0
 
         def counted() -> Iterator[bytes]:
+            nonlocal size
             for data in decompressed(file, diff_id):
                 INTERRUPTS.check()
                 digest.update(data)
+                size += len(data)
                 yield data
             # The mark of an archive's end, which some lack; the digest tells what was cut off.
             yield bytes(_END_MARK)
 
         with source.open(blob) as file:
             chunks = counted()
-            result = unpack.unpack(chunks, directory, self.users)
+            result = unpack.unpack(chunks, layer / "fs", self.users, layer / rebuild.HEADERS)
             for _ in chunks:  # what follows the end of the archive belongs to the digest
                 pass
         if f"sha256:{digest.hexdigest()}" != diff_id:
@@ -269,6 +292,7 @@ class LayerStore:
                 f" names ({diff_id[:19]}...)."
             )
             raise SourceError(message, hint="Fetch or save the image again.")
+        rebuild.note_archive(layer, size, lost=result.lost)
         return result
 
     def _layer(self, diff_id: str) -> Path:

@@ -22,14 +22,20 @@ _END_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """What came of a layer: bytes of its files, and what was left out -> how often."""
+    """What came of a layer: bytes of its files, what was left out -> how often, and whether some of
+    the archive's contents are in no file.
+    """
 
     size: int
     skipped: dict[str, int]
+    lost: bool
 
 
-def unpack(chunks: Iterable[bytes], directory: Path, users: Mapping) -> Unpacked:
+def unpack(chunks: Iterable[bytes], directory: Path, users: Mapping, record: Path) -> Unpacked:
     """Unpack a layer's archive.
+
+    Args:
+        record: a file to be made, of all in it that is no contents: see `rebuild`.
 
     Raises:
         SourceError: the layer is damaged, or wants what no layer may.
@@ -37,13 +43,13 @@ def unpack(chunks: Iterable[bytes], directory: Path, users: Mapping) -> Unpacked
     """
     if not users.in_user_namespace:
         with Unpacker(str(directory), root=True, owners=True) as unpacker:
-            unpacker.unpack(chunks)
-            return Unpacked(unpacker.size, unpacker.skipped)
-    return _by_child(chunks, directory, users)
+            unpacker.unpack(chunks, record)
+            return Unpacked(unpacker.size, unpacker.skipped, unpacker.lost)
+    return _by_child(chunks, directory, users, record)
 
 
-def _by_child(chunks: Iterable[bytes], directory: Path, users: Mapping) -> Unpacked:
-    argv = command_in(users, python(_MODULE, str(directory), users.kind))
+def _by_child(chunks: Iterable[bytes], directory: Path, users: Mapping, record: Path) -> Unpacked:
+    argv = command_in(users, python(_MODULE, str(directory), users.kind, str(record)))
     (theirs, ours), (answer, said) = os.pipe(), os.pipe()
     null = os.open(os.devnull, os.O_WRONLY)
     try:
@@ -85,4 +91,4 @@ def _understood(output: bytes) -> Unpacked:
     if "error" in found:
         raise SourceError(found["error"], hint="Fetch or save the image again.")
     skipped = {str(text): int(count) for text, count in found["skipped"].items()}
-    return Unpacked(int(found["size"]), skipped)
+    return Unpacked(int(found["size"]), skipped, bool(found["lost"]))
