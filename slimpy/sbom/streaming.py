@@ -26,14 +26,15 @@ LARGEST_DOCUMENT = 256 << 10
 """Bytes of a package.json, which is read whole."""
 
 _DATABASES = (
-    *("/dpkg/status", "/apk/db/installed"),
-    *(f"/{file}" for file in rpm.READ),
-    *("/os-release", "/composer/installed.json"),
+    *("/dpkg/status", "/apk/db/installed", "/rpmdb.sqlite", "/Packages.db"),
+    "/os-release",
 )
 _DIRECTORIES = ("status.d", "os.release.d")
-_UNREAD = tuple(f"/{file}" for file in rpm.UNREAD)
-_DESCRIBED = ("METADATA", "PKG-INFO", ".egg-info", ".gemspec", "package.json")
-"""Ends of paths that a reader is asked about."""
+_UNREAD = ("/Packages", *(f"/rpmdb.sqlite{ending}" for ending in rpm.JOURNALS))
+"""Ends of paths of which it matters only that they are there."""
+_READERS = ((python, HEAD), (ruby, HEAD), (node, LARGEST_DOCUMENT), (php, LARGEST))
+_DESCRIBED = ("METADATA", "PKG-INFO", ".egg-info", ".gemspec", "package.json", "installed.json")
+"""Ends of paths that these are asked about."""
 
 
 def tells(path: str) -> bool:
@@ -72,9 +73,8 @@ def _most(path: str) -> int:
     if not path.endswith(_DESCRIBED):
         return 0
     entry = Entry(ImagePath(path), FileType.FILE)
-    if any(node.descriptions((entry,))):
-        return LARGEST_DOCUMENT
-    return HEAD if any((*python.descriptions((entry,)), *ruby.descriptions((entry,)))) else 0
+    fits = (most for reader, most in _READERS if any(reader.descriptions((entry,))))
+    return next(fits, 0)
 
 
 def _looked_at(entries: Iterable[Entry], texts: Mapping[ImagePath, bytes]) -> Iterator[Entry]:

@@ -59,6 +59,7 @@ def inspected(
         notes.layer = number
         with source.open(blob) as file:
             layers.append(reader.read(_checked(decompressed(file, blob.digest)), blob.digest))
+        notes.end(layers[-1])
     progress(total, total)
     stack = stacked(layers)
     return _result(source, layers, stack, notes), stack
@@ -77,7 +78,8 @@ class _Notes:
     def __init__(self, opinion: Opinion | None) -> None:
         self.opinion = opinion
         self.layer = 0
-        self.texts: dict[str, bytes] = {}
+        self._here: dict[str, bytes] = {}
+        self._texts: dict[str, tuple[int, bytes]] = {}
         self.found: list[tuple[str, int, Found]] = []
         self.left = software.MOST_BYTES
         self.too_much = 0
@@ -88,14 +90,34 @@ class _Notes:
         return software.wanted(path, size)
 
     def look(self, path: str, data: bytes) -> None:
-        if software.wanted(path, len(data)):
-            self.left += len(self.texts.get(path, b"")) - len(data)
-            if self.left >= 0:
-                self.texts[path] = data
-            else:
-                self.too_much += 1
+        if most := software.wanted(path, len(data)):
+            self._keep(path, data[:most])
         if secrets.is_wanted(len(data)) and len(self.found) < _MOST_SECRETS:
             self.found += [(path, self.layer, item) for item in self._secrets(path, data)]
+
+    def _keep(self, path: str, data: bytes) -> None:
+        before = self._here.get(path) or self._texts.get(path, (0, b""))[1]
+        left = self.left + len(before) - len(data)
+        if left >= 0:
+            self.left = left
+            self._texts.pop(path, None)
+            self._here[path] = data
+        else:
+            self.too_much += 1
+
+    def end(self, layer: LayerMembers) -> None:
+        """A layer is read; what was noted of it gets the numbers of its contents."""
+        for path, data in self._here.items():
+            if path in layer.members:
+                self._texts[path] = (layer.members[path].content, data)
+        self._here = {}
+
+    @property
+    def texts(self) -> dict[int, bytes]:
+        """What was noted, by the numbers of contents: a layer's path is not where a file lies, if a
+        directory above it is a link of the layers below.
+        """
+        return dict(self._texts.values())
 
     def _secrets(self, path: str, data: bytes) -> tuple[Found, ...]:
         own = secrets.in_file(path, data)
@@ -167,7 +189,7 @@ def _result(source: ImageSource, layers: list[LayerMembers], stack: Stack, notes
         managers=_some(found.managers),
         tools=_some(found.tools),
         secrets=tuple(sorted(hidden, key=_by_weight))[:MOST_LISTED],
-        warnings=tuple(_warnings(layers, made, makers, found.unread, notes.too_much)),
+        warnings=tuple(_warnings(layers, made, makers, found.warnings, notes.too_much)),
     )
 
 
@@ -324,7 +346,7 @@ def _warnings(
     layers: Iterable[LayerMembers],
     made: tuple[Instruction, ...],
     makers: tuple[Instruction | None, ...],
-    unread: tuple[str, ...],
+    packages: tuple[str, ...],
     too_much: int,
 ) -> Iterator[str]:
     skipped: dict[str, int] = {}
@@ -336,7 +358,6 @@ def _warnings(
     if None in makers:
         said = sum(not item.empty for item in made)
         yield f"the history speaks of {said} layers, but there are {len(makers)}: makers unknown"
-    for path in unread:
-        yield f"{display(path)} is not read: its packages are unknown"
+    yield from packages
     if too_much:
         yield f"{too_much:,} package databases are too large to be read"

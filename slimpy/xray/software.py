@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from slimpy.model import FileType, decoded
+from slimpy.model import Entry, FileType, ImagePath, decoded
+from slimpy.sbom import streaming
 from slimpy.xray.stack import Placed
 
 MOST_BYTES = 128 << 20
 """How much of package databases is kept together, in bytes."""
-_DATABASE = 32 << 20
-_HEAD = 4096
-_JSON = 256 << 10
+_ACCOUNTS = ("/etc/passwd", "/etc/shadow")
+_MOST_ACCOUNTS = 32 << 20
 
-_WHOLE = frozenset(
-    (
-        "/var/lib/dpkg/status",
-        "/lib/apk/db/installed",
-        "/usr/lib/apk/db/installed",
-        "/etc/passwd",
-        "/etc/shadow",
-        "/etc/os-release",
-        "/usr/lib/os-release",
-        "/etc/alpine-release",
-    )
-)
-_DISTROLESS = "/var/lib/dpkg/status.d/"
-_RPM = re.compile(r"/(?:var/lib/rpm|usr/lib/sysimage/rpm)/(?:Packages|rpmdb\.sqlite|Packages\.db)")
-_PYTHON = re.compile(r".*/[^/]+\.(?:dist-info/METADATA|egg-info/PKG-INFO)")
-_NODE = re.compile(r".*/node_modules/((?:@[^/]+/)?[^/]+)/package\.json")
-_GEM = re.compile(r".*/specifications/(?:default/)?([\w.-]+?)-([0-9][\w.]*)(?:-[\w.-]+)?\.gemspec")
 _JAR = re.compile(r".*/([A-Za-z][\w.-]*?)-([0-9][\w.-]*)\.jar")
-_COMPOSER = re.compile(r".*/vendor/composer/installed\.json")
 
 SHELLS = frozenset(
     (
@@ -126,7 +107,7 @@ _NO_LOGIN = re.compile(r".*/(?:nologin|false|sync|true|shutdown|halt)|")
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """An installed package; ``kind`` is that of package URLs: deb, apk, pypi, npm, gem, maven..."""
+    """An installed package; ``kind`` is that of package URLs: deb, apk, rpm, pypi, npm, maven..."""
 
     kind: str
     name: str
@@ -146,8 +127,8 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Software:
-    """What is installed. Paths of programs are sorted; ``unread`` names databases that are there
-    and that we cannot read.
+    """What is installed. Paths of programs are sorted; ``warnings`` are sentences on what could not
+    be read.
     """
 
     system: str
@@ -157,40 +138,54 @@ class Software:
     compilers: tuple[str, ...]
     managers: tuple[str, ...]
     tools: tuple[str, ...]
-    unread: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def wanted(path: str, size: int) -> int:
     """How many bytes of a file are needed here; 0 for none."""
-    if path in _WHOLE or path.startswith(_DISTROLESS):
-        return size if size <= _DATABASE else 0
-    if path.endswith(("/METADATA", "/PKG-INFO")) and _PYTHON.fullmatch(path):
-        return _HEAD
-    if path.endswith("/package.json") and _NODE.fullmatch(path):
-        return size if size <= _JSON else 0
-    return size if _COMPOSER.fullmatch(path) and size <= _DATABASE else 0
+    if path in _ACCOUNTS:
+        return size if size <= _MOST_ACCOUNTS else 0
+    return streaming.wanted(path, size)
 
 
-def survey(visible: Mapping[str, Placed], texts: Mapping[str, bytes]) -> Software:
+def survey(visible: Mapping[str, Placed], texts: Mapping[int, bytes]) -> Software:
     """Sum up an image.
 
     Args:
         visible: what is in it.
-        texts: the files that `wanted` asked for, as the last layer has them.
+        texts: the files that `wanted` asked for, by the numbers of their contents.
     """
-    here = {path: data for path, data in texts.items() if path in visible}
-    found = dict.fromkeys((*_system(here), *_languages(here), *_by_name(visible)))
+    noted = {
+        ImagePath(path): texts[placed.member.content]
+        for path, placed in visible.items()
+        if placed.member.content in texts
+    }
+    catalogue = streaming.survey(_entries(visible), noted)
+    found = dict.fromkeys(
+        Package(item.ecosystem.value, item.name, item.version) for item in catalogue.packages
+    )
+    found |= dict.fromkeys(_jars(visible))
     programs = sorted(_programs(visible))
     return Software(
-        system=_release(here),
+        system=catalogue.distribution.name,
         packages=tuple(sorted(found, key=lambda item: (item.kind, item.name, item.version))),
-        users=tuple(_users(here)),
+        users=tuple(_users(noted)),
         shells=_named(programs, SHELLS.__contains__),
         compilers=_named(programs, lambda name: COMPILERS.fullmatch(name) is not None),
         managers=_named(programs, MANAGERS.__contains__),
         tools=_named(programs, FETCHERS.__contains__),
-        unread=tuple(sorted(path for path in visible if _RPM.fullmatch(path))),
+        warnings=tuple(
+            f"{item.text} ({item.count:,} times)" if item.count > 1 else item.text
+            for item in catalogue.warnings
+        ),
     )
+
+
+def _entries(visible: Mapping[str, Placed]) -> Iterator[Entry]:
+    for path, placed in visible.items():
+        member = placed.member
+        if member.type is FileType.LINK or (member.is_file and streaming.tells(path)):
+            yield Entry(ImagePath(path), member.type, size=member.length, target=member.target)
 
 
 def _programs(visible: Mapping[str, Placed]) -> Iterator[str]:
@@ -205,75 +200,20 @@ def _named(programs: Iterable[str], fits: Callable[[str], object]) -> tuple[str,
     return tuple(path for path in programs if fits(posixpath.basename(path)))
 
 
-def _release(texts: Mapping[str, bytes]) -> str:
-    """The name that os-release(5) gives the system; empty where there is none."""
-    data = texts.get("/etc/os-release") or texts.get("/usr/lib/os-release") or b""
-    found = re.search(rb"(?m)^PRETTY_NAME=[\"']?([^\"'\n]{1,200})", data)
-    return decoded(found[1]) if found else ""
-
-
-def _system(texts: Mapping[str, bytes]) -> Iterator[Package]:
-    for path, data in texts.items():
-        if path == "/var/lib/dpkg/status" or (
-            path.startswith(_DISTROLESS) and not path.endswith(".md5sums")
-        ):
-            for block in data.split(b"\n\n"):
-                status = _field(block, b"Status")
-                if not status or status.endswith(" installed"):
-                    yield from _package("deb", block, b"Package", b"Version")
-        elif path.endswith("/apk/db/installed"):
-            for block in data.split(b"\n\n"):
-                yield from _package("apk", block, b"P", b"V")
-
-
-def _languages(texts: Mapping[str, bytes]) -> Iterator[Package]:
-    for path, data in texts.items():
-        if path.endswith(("/METADATA", "/PKG-INFO")):
-            yield from _package("pypi", data, b"Name", b"Version")
-        elif node := _NODE.fullmatch(path):
-            version = _json(data).get("version")
-            if isinstance(version, str):
-                yield Package("npm", node[1], version[:100])
-        elif _COMPOSER.fullmatch(path):
-            items = _json(data).get("packages")
-            for item in items if isinstance(items, list) else ():
-                if isinstance(item, dict) and isinstance(item.get("name"), str):
-                    yield Package("composer", item["name"][:200], str(item.get("version"))[:100])
-
-
-def _by_name(visible: Mapping[str, Placed]) -> Iterator[Package]:
+def _jars(visible: Mapping[str, Placed]) -> Iterator[Package]:
+    """Jars by their names: they would have to be held whole to be looked into."""
     for path in visible:
-        if path.endswith(".gemspec") and (gem := _GEM.fullmatch(path)):
-            yield Package("gem", gem[1], gem[2])
-        elif path.endswith(".jar") and (jar := _JAR.fullmatch(path)):
+        if path.endswith(".jar") and (jar := _JAR.fullmatch(path)):
             yield Package("maven", jar[1], jar[2])
 
 
-def _package(kind: str, block: bytes, name: bytes, version: bytes) -> Iterator[Package]:
-    if found := _field(block, name):
-        yield Package(kind, found, _field(block, version))
-
-
-def _field(block: bytes, key: bytes) -> str:
-    found = re.search(rb"(?m)^" + key + rb": ?([^\n]{0,300})", block)
-    return decoded(found[1].strip()) if found else ""
-
-
-def _json(data: bytes) -> dict[str, object]:
-    try:
-        found = json.loads(data)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _users(texts: Mapping[str, bytes]) -> Iterator[User]:
+def _users(texts: Mapping[ImagePath, bytes]) -> Iterator[User]:
     hashes = {}
-    for line in decoded(texts.get("/etc/shadow", b"")).split("\n"):
+    for line in decoded(texts.get(ImagePath("/etc/shadow"), b"")).split("\n"):
         name, colon, rest = line.partition(":")
         if colon:
             hashes[name] = rest.partition(":")[0]
-    for line in decoded(texts.get("/etc/passwd", b"")).split("\n")[:10_000]:
+    for line in decoded(texts.get(ImagePath("/etc/passwd"), b"")).split("\n")[:10_000]:
         fields = line.split(":")
         if len(fields) < 7 or not re.fullmatch("[0-9]{1,10}", fields[2]):
             continue
