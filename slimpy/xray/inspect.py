@@ -360,4 +360,4 @@ def _warnings(
         yield f"the history speaks of {said} layers, but there are {len(makers)}: makers unknown"
     yield from packages
     if too_much:
-        yield f"{too_much:,} package databases are too large to be read"
+        yield f"{too_much:,} files that name packages or accounts are too large to be held"

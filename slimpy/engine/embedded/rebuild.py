@@ -22,7 +22,7 @@ import stat
 import struct
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -115,7 +115,7 @@ def note_archive(layer: Path, size: int, *, lost: bool) -> None:
     (layer / ARCHIVE).write_text(json.dumps({"size": size, "lost": lost}), encoding="ascii")
 
 
-def pieces(layer: Path, size: int, *, lost: bool) -> Iterator[bytes]:
+def pieces(layer: Path, size: int, *, lost: bool) -> Generator[bytes, None, None]:
     """A layer's archive, in order, as whoever may read its files.
 
     Args:
@@ -221,7 +221,9 @@ class _Layer:
     def opened(self) -> Iterator[BinaryIO | _Pieces]:
         """Its archive, by a child that may read its files where we may not."""
         if not self.users.in_user_namespace:
-            yield _Pieces(pieces(self.directory, self.size, lost=self.lost))
+            found = pieces(self.directory, self.size, lost=self.lost)
+            with contextlib.closing(found):
+                yield _Pieces(found)
             return
         arguments = (str(self.directory), str(self.size), "lost" if self.lost else "whole")
         argv = command_in(self.users, python(_MODULE, *arguments))

@@ -53,7 +53,7 @@ SECOND = layer(
     file("root/.ssh/.wh.id_rsa"),
     file("app/node_modules/@x/y/package.json", b'{"name": "@x/y", "version": "1.2.3"}'),
     file("opt/lib/site-packages/flask-3.dist-info/METADATA", b"Name: flask\nVersion: 3.0\n\nx"),
-    file("opt/gems/specifications/rack-2.2.gemspec", b""),
+    file("opt/gems/specifications/rack-2.2.gemspec", b"# stub: rack 2.2 ruby lib\n"),
     file("opt/app/lib-core-1.0.jar", b"jar"),
     file("same/a", b"d" * 700),
     file("same/b", b"d" * 700),
