@@ -20,7 +20,7 @@ from slimpy.engine.interrupts import INTERRUPTS
 from slimpy.engine.observe import Observation, Observer
 from slimpy.engine.protocol import Confinement, Engine, Workspace
 from slimpy.engine.session import scratch_directory
-from slimpy.errors import ReportError, TraceError
+from slimpy.errors import ReportError, TraceError, UsageError
 from slimpy.events import Progress, Stopwatch
 from slimpy.harden import seccomp
 from slimpy.harden.forms.bundle import bundle
@@ -124,6 +124,9 @@ def _built(
         if not options.named:
             name = references.parse(options.reference).called(image.tags)
             options = replace(options, tag=checked_tag(default_tag(name, image.tags)))
+        if options.store and options.tag in image.tags:
+            message = f"The slim image cannot have the name of the original, {options.tag}."
+            raise UsageError(message, hint="Choose another with --tag; tag it anew afterwards.")
         scratch = stack.enter_context(scratch_directory())
         workspace = stack.enter_context(engine.workspace(image))
         with watch.stage("index") as stage:

@@ -110,6 +110,13 @@ def load(file: Path) -> SavedTrace:
     return saved
 
 
+def _repository(reference: str) -> str:
+    """An image's name without transport, tag and digest."""
+    name = reference.rpartition("//")[2].partition("@")[0]
+    base, _, tag = name.rpartition(":")
+    return base if base and "/" not in tag else name
+
+
 def merged(trace: Trace, saved: Iterable[SavedTrace], image: Image) -> Trace:
     """The trace of a build with all that earlier runs showed.
 
@@ -122,7 +129,8 @@ def merged(trace: Trace, saved: Iterable[SavedTrace], image: Image) -> Trace:
     for item in saved:
         warnings = trace.warnings
         if item.image != image.id:
-            if not image.layers or not item.layers or item.layers[0] != image.layers[0]:
+            related = image.layers and item.layers and item.layers[0] == image.layers[0]
+            if not related or _repository(item.reference) != _repository(image.reference):
                 message = (
                     f"The trace is of {display(item.reference)}, an image unrelated to this one."
                 )

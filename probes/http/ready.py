@@ -326,14 +326,19 @@ class Readiness:
         if self.wanted.ready.argv is not None or self._found:
             return f"The app was not ready after {seconds}: {self._last or 'no answer'}."
         known = self.target.listeners()
-        loopback = sorted(
+        places = sorted(
             f"{item.address}:{item.port}" for item in known or () if item.protocol == "tcp"
         )
-        if loopback:
+        if places and self._on_loopback():
             return (
-                f"The app listens only on {', '.join(loopback)} inside its container,"
+                f"The app listens only on {', '.join(places)} inside its container,"
                 " which nothing outside can reach."
             )
+        if places:
+            wanted = ", ".join(map(str, self.wanted.named))
+            asked = f" on port {wanted}" if wanted else ""
+            heard = f"The app listens on {', '.join(places)}"
+            return f"{heard}, but did not answer{asked} in {seconds}."
         if known:
             return "The app listens on UDP only, which has no probe of its own."
         ports = ", ".join(map(str, self.wanted.named)) or "any port"
@@ -342,9 +347,13 @@ class Readiness:
     def _what_to_do(self) -> str:
         if self.wanted.ready.argv is not None or self._found:
             return "Give it more time (--ready-timeout), or say otherwise when it is ready."
-        if self.target.listeners():
+        if self._on_loopback():
             return "Let it listen on 0.0.0.0, or probe it with commands in its container (--exec)."
         return "Name the port to probe (--port), or give it more time (--ready-timeout)."
+
+    def _on_loopback(self) -> bool:
+        known = self.target.listeners()
+        return bool(known) and all(_is_loopback(item.address) for item in known or ())
 
     def _warn(self) -> None:
         """Say which ports were left out of the probes."""

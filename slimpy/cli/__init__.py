@@ -78,7 +78,7 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     help="Show the version and exit.",
 )
 def program() -> None:
-    """Make container images 10-30 times smaller, and prove that they still work.
+    """Make container images small, and prove that they still work.
 
     \b
     slim build myapp:1.0              probe it, slim it, prove it: myapp.slim:1.0

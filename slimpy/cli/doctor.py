@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 
 import click
 
+from slimpy.cli import configuration
+from slimpy.cli.engines import VARIABLE, addressed
 from slimpy.errors import EngineUnavailableError, SlimError
 
 SCHEMA = "slimpy-doctor"
@@ -31,7 +34,8 @@ def command(as_json: bool) -> int:
     The exit code is 0 if an image can be slimmed here.
     """
     engines, tools = _engines(), _tools()
-    fit = any(item.works for item in engines) and all(item.works for item in tools)
+    used = _used(engines)
+    fit = used is not None and all(item.works for item in tools)
     if as_json:
         document = {"schema": SCHEMA, "version": VERSION, "works": fit}
         rows = {"engines": engines, "tools": tools}
@@ -39,10 +43,16 @@ def command(as_json: bool) -> int:
         click.echo(json.dumps({**document, **found}, indent=2))
     else:
         click.echo("\n".join(_line(item) for item in (*engines, *tools)))
-        used = next((item.what for item in engines if item.works), "")
         verdict = f"slim build uses {used}" if fit else "no image can be slimmed here yet"
         click.echo(f"{verdict}.")
     return 0 if fit else EngineUnavailableError.exit_code
+
+
+def _used(engines: list[Finding]) -> str | None:
+    """The engine of a build, chosen as `engine_for` does; None if that one does not work."""
+    said = os.environ.get(VARIABLE) or configuration.load(None).engine or addressed(os.environ)
+    wanted = [item for item in engines if not said or item.what == f"engine {said}"]
+    return next((item.what for item in wanted if item.works), None)
 
 
 def _line(item: Finding) -> str:

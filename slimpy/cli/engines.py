@@ -45,10 +45,10 @@ def engine_for(name: EngineName | None, image: str) -> AbstractContextManager[En
     from slimpy.engine.choice import connected
     from slimpy.image.references import parse
 
-    return connected(engine_of(parse(image), name) or _addressed(os.environ))
+    return connected(engine_of(parse(image), name) or addressed(os.environ))
 
 
-def _addressed(environment: Mapping[str, str]) -> EngineName | None:
+def addressed(environment: Mapping[str, str]) -> EngineName | None:
     """The engine of which the environment says where it is."""
     return next((name for variable, name in _ADDRESSES.items() if environment.get(variable)), None)
 

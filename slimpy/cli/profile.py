@@ -37,7 +37,7 @@ from slimpy.settings import BuildOptions, ProbeFlags, default_report_directory
     "--report-dir",
     type=FilePath,
     metavar="DIR",
-    help="The bundle goes to DIR/hardening.  [default: slim-report/NAME-TAG]",
+    help="The bundle goes to DIR/hardening.  [default: slim-report/NAME-TAG.profile]",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def command(
@@ -57,7 +57,8 @@ def command(
     from slimpy.report.files import check_writable, write_forms
 
     name = parse(image).suggested
-    directory = report_dir or default_report_directory(name)
+    own = default_report_directory(name)  # a build's report is in that
+    directory = report_dir or own.with_name(f"{own.name}.profile")
     options = BuildOptions(
         reference=image,
         tag=name,

@@ -23,6 +23,7 @@ from functools import cache
 from pathlib import Path
 
 from slimpy import proc
+from slimpy.engine.interrupts import INTERRUPTS
 from slimpy.errors import TraceError
 
 DIRECTORY = "/.slimpy"
@@ -115,7 +116,9 @@ def collect() -> Toolbox:
 def _linked(program: str) -> tuple[Path, tuple[Path, ...]]:
     """The loader and the libraries of a host program, as ldd(1) prints them."""
     loader, libraries = None, []
-    for line in proc.run(["ldd", program]).splitlines():
+    with INTERRUPTS.deferred():  # it takes a moment only, and must not be left behind
+        said = proc.run(["ldd", program])
+    for line in said.splitlines():
         name, arrow, rest = line.strip().partition(" => ")
         path = rest.split(" (")[0]
         if arrow and path.startswith("/"):

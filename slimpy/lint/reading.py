@@ -27,7 +27,8 @@ def found(directory: Path) -> tuple[Path, ...]:
     """
     files = sorted(_files(directory))
     if not files:
-        message = f"There is no Dockerfile in {directory}."
+        where = "here" if directory == Path() else f"in {directory}"
+        message = f"There is no Dockerfile {where}."
         raise DockerfileError(message, hint="Name one: slim lint FILE")
     return tuple(files)
 

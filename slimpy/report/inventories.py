@@ -38,14 +38,18 @@ def load(directory: Path, name: str = cyclonedx.FAT) -> Inventory:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a document of packages, whole or not at all.
+    """Write a document of packages, whole or not at all; what is no file is written to.
 
     Raises:
         OutputError: it cannot be written.
         DiskFullError: there is no space left.
     """
+    path = path.resolve()
     part = temporary(path.parent, path.name)
     try:
+        if path.exists() and not path.is_file():  # a device, a pipe
+            path.write_text(text, encoding="utf-8")
+            return
         try:
             part.write_text(text, encoding="utf-8")
             part.replace(path)

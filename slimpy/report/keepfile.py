@@ -118,8 +118,12 @@ def only(top: Path) -> Path:
     found = sorted(file.parent for file in top.glob("*/report.json")) if top.is_dir() else []
     if len(found) == 1:
         return found[0]
+    if not found:
+        message = f"There is no report below {top}."
+        raise ReportError(message, hint="Make one with slim build, or name it: --report DIR")
+    names = tuple(str(each) for each in found[:20])
     message = f"There are {len(found)} reports below {top}; which one is meant?"
-    raise ReportError(message, hint="Name it: --report DIR")
+    raise ReportError(message, hint="Name it: --report DIR", details=names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,10 @@ def _by_name(loaded: LoadedReport, packages: Inventory, word: str) -> Wishes:
     programs = {name(path) for path in loaded.removed if parent(path).endswith("bin")}
     if word in programs:
         return Wishes(programs=(word,))
+    there = {item.name for item in packages.components if item.state is State.KEPT}
+    if word in there | {name(path) for path in loaded.keep.reasons if parent(path).endswith("bin")}:
+        message = f"{display(word)} is in the slim image already."
+        raise ReportError(message, hint=f"Ask why: slim why '*/{display(word)}'")
     close = difflib.get_close_matches(word, sorted(owners | lost | programs), _CLOSE)
     message = f"Nothing was removed of a package or program {display(word)}."
     hint = f"Is it one of these: {', '.join(map(display, close))}?" if close else ""

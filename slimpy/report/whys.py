@@ -67,7 +67,12 @@ def why(loaded: LoadedReport, path: ImagePath) -> Why:
     """All that is known of a path."""
     keep = loaded.keep
     if path in keep.refused:
-        advice = ("Nothing brings it in: it cannot or must not ship.",)
+        dropped = keep.refused[path].startswith("dropped by the user")
+        advice = (
+            "To keep it: leave out that --drop."
+            if dropped
+            else "Nothing brings it in: it cannot or must not ship.",
+        )
         return Why(path, "refused", f"refused: {display(keep.refused[path])}", (), advice)
     if path in keep:
         reasons = keep.reasons[path]

@@ -277,6 +277,8 @@ class Prover:
             return replace(candidate, read_only=False), f"a read-only root is in the way{where}"
         if candidate.no_new_privileges:
             return replace(candidate, no_new_privileges=False), "no-new-privileges is in the way"
+        if dropped := [item for item in candidate.keep.warnings if item.code == "drop"]:
+            return None, dropped[0].text
         return None, "nothing that the slim image was refused explains the difference"
 
     def _profile(self, candidate: Candidate) -> Profile:

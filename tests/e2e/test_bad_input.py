@@ -256,7 +256,7 @@ def test_a_trace_that_cannot_be_taken(
 
 def test_why_without_a_report(tmp_path: Path) -> None:
     none = slim("why", "/bin/sh", cwd=tmp_path)
-    assert none.code == 16 and "There are 0 reports" in first_line(none)
+    assert none.code == 16 and "There is no report" in first_line(none)
     missing = slim("why", "/bin/sh", "--report", "nowhere", cwd=tmp_path)
     assert missing.code == 16 and "nowhere" in first_line(missing)
     (tmp_path / "report.json").write_text('{"schema": "\\u001b[31m"}')
@@ -270,3 +270,19 @@ def test_why_of_a_path_that_the_image_does_not_have(images: Images, tmp_path: Pa
     assert known.code == 0 and "/app" in known.result
     unknown = slim("why", "/no\x1bsuch", cwd=tmp_path)
     assert unknown.code == 16 and "/no\\x1bsuch" in first_line(unknown)
+
+
+def test_the_name_of_the_original_is_not_taken(images: Images, tmp_path: Path) -> None:
+    image = images.make("named", 'ENTRYPOINT ["/app", "serve"]', "EXPOSE 8080")
+    before = images.engine.inspect(image, pull=False).id
+    done = slim("build", image, "--tag", image, cwd=tmp_path)
+    assert done.code == 2
+    assert "cannot have the name of the original" in first_line(done)
+    assert images.engine.inspect(image, pull=False).id == before
+
+
+def test_an_entry_point_that_is_dropped_is_named(images: Images, tmp_path: Path) -> None:
+    image = images.make("dropped", 'ENTRYPOINT ["/app", "serve"]', "EXPOSE 8080")
+    done = slim("build", image, "--drop", "/app", cwd=tmp_path)
+    assert done.code == 13
+    assert "--drop /app leaves out what the run used" in done.result

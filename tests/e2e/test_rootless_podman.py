@@ -47,7 +47,8 @@ def test_it_gives_what_docker_gives(
         assert done.code == 0, done.talk
         report = json.loads(done.result)
         answers = [(item["name"], item["verdict"]) for item in report["exchanges"]]
-        kept = (directory / "kept-files.tsv").read_text()
+        lines = (directory / "kept-files.tsv").read_text().splitlines()
+        kept = [line.split("\t")[:3] for line in lines]  # reasons name the probe under way
         found[engine] = (kept, report["slim"]["id"].removeprefix("sha256:"), answers)
     assert found["podman"][0] == found["docker"][0]
     assert found["podman"][2] == found["docker"][2]
