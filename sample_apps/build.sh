@@ -13,7 +13,11 @@ log=$work/log
 build() { # TAG ARGUMENT...
     tag=$1
     shift
-    if ! docker build --network=host --tag "$tag" "$@" >"$log" 2>&1; then
+    if docker build --network=host --tag "$tag" "$@" >"$log" 2>&1; then
+        return
+    fi
+    # Somebody removed a layer of the cache in the middle of it: it is made anew.
+    if ! grep -q '^unable to find image' "$log" || ! docker build --network=host --tag "$tag" "$@" >"$log" 2>&1; then
         cat "$log" >&2
         echo "build.sh: $tag could not be built" >&2
         exit 1

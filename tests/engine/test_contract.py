@@ -199,6 +199,8 @@ def test_signals_reach_the_app(debian: Workspace) -> None:
     with debian.run(shell(script)) as container:
         container.start()
         assert container.execute(["true"]).exit_code == 0
+        # A first process that has no handler yet does not hear the signal.
+        eventually(lambda: container.output()[0] == b"ready\n", timeout=DEADLINE)
         assert container.stop(DEADLINE) == 5
         assert container.output()[0] == b"ready\nbye\n"
 
